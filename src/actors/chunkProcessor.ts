@@ -1,0 +1,83 @@
+// The child actor of a job: runs one attempt in its isolation, makes its checkpoints durable, and tells the
+// job's chart what it sees: `chunk.heartbeat`, `chunk.completed`, `attempt.acknowledged`, `attempt.ended`.
+// A chunk is reported as completed only when its checkpoint is durable. When the chart is over before the
+// attempt is (a stop that could not be proven), what still comes is refused and logged.
+
+import { fromCallback } from 'xstate';
+import type { Clock } from '../engines/clock.ts';
+import { type Engine, StaleAttemptError } from '../engines/engine.ts';
+import type { AttemptCommand, JobEvent } from '../machines/job.ts';
+import type { AttemptPort, AttemptSpec, Launch } from './attempt.ts';
+
+export interface LiveAttempt extends AttemptSpec {
+  readonly launch: Launch;
+  lived(): void;
+  progressed(items: number): void;
+  counted(total: number): void;
+  /** Nothing of the attempt runs any more: its slot is free. */
+  over(): void;
+}
+
+const retryMs = 1000;
+
+export function createChunkProcessor(
+  engine: Engine,
+  clock: Clock,
+  attemptOf: (jobId: string) => LiveAttempt,
+) {
+  return fromCallback<AttemptCommand, { jobId: string }>(({ input: { jobId }, receive, sendBack }) => {
+    const live = attemptOf(jobId);
+    const { token } = live.start;
+    const report = (event: JobEvent) => sendBack(event);
+    let isChartOver = false;
+    let askedAt: number | null = null;
+    let total: number | null = null;
+
+    const commit = async (checkpoint: string, rows: readonly string[], items: number): Promise<void> => {
+      for (;;) {
+        try {
+          return await engine.checkpoint({ id: jobId, token, checkpoint, rows, items, total });
+        } catch (error) {
+          live.log.warn({ err: error }, `checkpoint refused: ${(error as Error).message}`);
+          if (error instanceof StaleAttemptError) report({ type: 'lease.lost' });
+          if (error instanceof StaleAttemptError || isChartOver) throw error;
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, retryMs));
+        }
+      }
+    };
+
+    const port: AttemptPort = {
+      heartbeat() {
+        if (isChartOver) return live.log.debug('late heartbeat refused');
+        live.lived();
+        report({ type: 'chunk.heartbeat' });
+      },
+      acknowledged: () => report({ type: 'attempt.acknowledged' }),
+      total(items) {
+        total = items;
+        live.counted(items);
+      },
+      async checkpoint(checkpoint, rows, items) {
+        await commit(checkpoint, rows, items);
+        live.progressed(items);
+        report({ type: 'chunk.completed' });
+      },
+      ended(outcome, exit) {
+        live.over();
+        if (isChartOver) live.log.warn({ outcome: outcome.kind }, `late result refused: ${outcome.kind}`);
+        const stopSeconds = askedAt === null ? null : Math.round(clock.monotonic() - askedAt) / 1000;
+        report({ type: 'attempt.ended', outcome, at: clock.now(), stopSeconds, ...exit });
+      },
+    };
+    const handle = live.launch(live, port);
+    receive((command) => {
+      askedAt ??= clock.monotonic();
+      if (command.type === 'stop.ask') handle.ask(command.intent.kind);
+      else if (command.type === 'stop.terminate') handle.terminate();
+      else handle.kill();
+    });
+    return () => {
+      isChartOver = true;
+    };
+  });
+}

@@ -1,0 +1,67 @@
+// Runs a job's code to its end, wherever it is: the fold over chunks, or the one function. The same in the
+// host (inline) and in a child process; who runs it says how a checkpoint is made durable.
+
+import type { Logger } from 'pino';
+import { type ChunkContext, isChunked, type JobCode, type JobContext } from './jobCode.ts';
+import { toJsonText } from './jsonText.ts';
+
+/** What an attempt starts from. Plain data: it crosses to another process as it is. */
+export interface AttemptStart {
+  readonly jobId: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly token: string;
+  /** JSON text. */
+  readonly input: string;
+  /** JSON text of the last checkpoint; null before the first. */
+  readonly checkpoint: string | null;
+  readonly chunkSize: number;
+}
+
+export interface AttemptHost {
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  heartbeat(): void;
+  total(items: number): void;
+  /** Resolves when checkpoint and rows are durable; rejects when the attempt is no longer the job's own. */
+  saveCheckpoint(checkpoint: string, rows: readonly string[], items: number): Promise<void>;
+}
+
+/** Resolves with the result as JSON text; `undefined` becomes `null`. */
+export async function foldChunks(code: JobCode, start: AttemptStart, host: AttemptHost): Promise<string> {
+  const { jobId, attempt, token } = start;
+  const { signal, log } = host;
+  const context: JobContext = { jobId, attempt, token, signal, log, heartbeat: () => host.heartbeat() };
+  const input = JSON.parse(start.input);
+  if (!isChunked(code)) return toJsonText(await code.run(input, context), 'result');
+
+  if (code.total !== undefined) host.total(await code.total(input));
+  let checkpoint: unknown = start.checkpoint === null ? code.start : JSON.parse(start.checkpoint);
+  let rows: string[] = [];
+  const chunkContext: ChunkContext<unknown, unknown> = {
+    ...context,
+    input,
+    get checkpoint() {
+      return checkpoint;
+    },
+    chunkSize: start.chunkSize,
+    append: (...more) => {
+      for (const row of more) rows.push(toJsonText(row, 'row'));
+    },
+  };
+  for await (const chunk of code.chunks(input, chunkContext)) {
+    signal.throwIfAborted();
+    if (chunk.length === 0) {
+      host.heartbeat();
+      continue;
+    }
+    const next = toJsonText(await code.process(chunk, chunkContext), 'checkpoint');
+    const appended = rows;
+    rows = [];
+    await host.saveCheckpoint(next, appended, chunk.length);
+    // Read back from its text, so that a run that is never interrupted sees what a resumed one would.
+    checkpoint = JSON.parse(next);
+  }
+  signal.throwIfAborted();
+  return toJsonText(code.result === undefined ? checkpoint : await code.result(checkpoint, input), 'result');
+}

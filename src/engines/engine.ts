@@ -1,0 +1,182 @@
+// Where jobs are kept. An engine owns the stored facts: rows, times, attempt tokens, leases. It decides
+// nothing about a job's life (the chart does) and refuses every write whose token is stale.
+// test/engines/contract.ts is what each engine must pass.
+
+import type { StopRecord } from '../machines/ladder.ts';
+import type { JobState, TimeoutKind } from '../machines/states.ts';
+import type { StopIntent, StoredFailure, Verdict } from '../machines/verdict.ts';
+import type { Clock } from './clock.ts';
+
+/** A job's settings, resolved at submit and stored with it. Seconds; Infinity = off. */
+export interface FrozenSettings {
+  readonly jobTimeoutSeconds: number;
+  readonly heartbeatTimeoutSeconds: number;
+  readonly progressTimeoutSeconds: number;
+  readonly queueTimeoutSeconds: number;
+  readonly deadlineSeconds: number;
+  readonly graceSeconds: number;
+  readonly chunkSize: number;
+  readonly retry: {
+    readonly maxAttempts: number;
+    readonly on: readonly ('failed' | 'timedOut')[];
+    readonly backoff: {
+      readonly kind: 'fixed' | 'exponential';
+      readonly seconds: number;
+      readonly maxSeconds: number;
+    };
+  };
+}
+
+export interface NewJob {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text, as all payloads here. */
+  readonly input: string;
+  readonly settings: FrozenSettings;
+  /** Higher starts first; equal ones in the order of submission. */
+  readonly priority: number;
+  /** Wall ms before which no attempt starts, or null. */
+  readonly notBefore: number | null;
+  readonly idempotencyKey: string | null;
+  /** The final job that this one repeats by hand, or null. */
+  readonly retryOf: string | null;
+}
+
+export interface Transition {
+  readonly state: JobState;
+  /** Wall ms. */
+  readonly at: number;
+  readonly attempt: number;
+  readonly timeout?: TimeoutKind;
+  readonly reason?: string;
+  readonly stop?: StopRecord;
+}
+
+/** A job as stored. Times are wall ms; null = not yet, or off. */
+export interface StoredJob extends Omit<NewJob, 'idempotencyKey'> {
+  readonly state: JobState;
+  /** The live attempt, else the last; 0 before the first. */
+  readonly attempt: number;
+  /** Of the live attempt; null at rest and at the end. */
+  readonly token: string | null;
+  readonly owner: string | null;
+  readonly submittedAt: number;
+  /** Of the live or last attempt. */
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  /** When it times out if it still waits for its first start. */
+  readonly queueDueAt: number | null;
+  readonly deadlineAt: number | null;
+  readonly lastHeartbeatAt: number | null;
+  readonly lastProgressAt: number | null;
+  readonly checkpoint: string | null;
+  readonly chunks: number;
+  readonly items: number;
+  /** Items in all, where the job said. */
+  readonly total: number | null;
+  readonly intent: StopIntent | null;
+  readonly timeout: TimeoutKind | null;
+  readonly reason: string | null;
+  readonly failure: StoredFailure | null;
+  readonly result: string | null;
+  readonly stop: StopRecord | null;
+  readonly history: readonly Transition[];
+}
+
+export interface CheckpointWrite {
+  readonly id: string;
+  readonly token: string;
+  readonly checkpoint: string;
+  readonly rows: readonly string[];
+  readonly items: number;
+  /** Items in all, where the job said. */
+  readonly total: number | null;
+}
+
+export interface Beat {
+  readonly id: string;
+  readonly token: string;
+  /** Wall ms of the last sign of life; null where none came since the last beat. */
+  readonly heartbeatAt: number | null;
+  readonly total: number | null;
+}
+
+export interface BeatReply {
+  readonly id: string;
+  /** False: the token is stale, the attempt must end at once. */
+  readonly held: boolean;
+  /** What was asked of this attempt from elsewhere. */
+  readonly intent: StopIntent | null;
+}
+
+export interface JobQuery {
+  readonly states?: readonly JobState[];
+  readonly name?: string;
+  readonly limit?: number;
+}
+
+export interface Engine {
+  readonly name: string;
+  open(clock: Clock): Promise<void>;
+  close(): Promise<void>;
+
+  /** Stores jobs, all or none. Answers per job with its row: the older one where its idempotency key is known. */
+  submit(jobs: readonly NewJob[]): Promise<StoredJob[]>;
+  /** Up to `limit` jobs that may start now become `running`, each with its next attempt, a token and a lease. */
+  claim(claim: {
+    owner: string;
+    limit: number;
+    names: readonly string[];
+    leaseMs: number;
+  }): Promise<StoredJob[]>;
+  /** Renews leases; answers for each beat. */
+  beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]>;
+  /** A chunk's checkpoint and rows, in one transaction. Refused with StaleAttemptError. */
+  checkpoint(write: CheckpointWrite): Promise<void>;
+  /**
+   * A live job becomes `stopping`, for its owner to see; `token` null: on behalf of whoever holds it.
+   * Refused with StaleAttemptError where the token is stale or no attempt is alive.
+   */
+  recordIntent(id: string, token: string | null, intent: StopIntent): Promise<void>;
+  /**
+   * The end of an attempt; `token` null: of a job at rest. `queued` gives the attempt's number back.
+   * Refused with StaleAttemptError, so of two that settle one attempt exactly one succeeds.
+   */
+  settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob>;
+  /** A queued job becomes the next for a slot. */
+  promote(id: string): Promise<void>;
+
+  get(id: string): Promise<StoredJob | null>;
+  /** Newest first. */
+  list(query: JobQuery): AsyncIterable<StoredJob>;
+  /** Jobs waiting for a slot, in the order in which they will start. */
+  queue(): AsyncIterable<string>;
+  count(states: readonly JobState[]): Promise<number>;
+  rows(id: string): AsyncIterable<string>;
+
+  /** Jobs at rest whose queue timeout or deadline has passed. */
+  due(): Promise<StoredJob[]>;
+  /** Wall ms at which a job at rest next becomes due or may start; null: none will by itself. */
+  nextDueAt(): Promise<number | null>;
+  /** Live jobs whose lease is over: their owner is gone. */
+  lapsed(): Promise<StoredJob[]>;
+  /** Calls `changed` after each durable change of a job, in order. Returns what ends it. */
+  watch(changed: (id: string, state: JobState) => void): () => void;
+}
+
+/** A write of an attempt that is no longer the job's own: another took over, or the job is over. */
+export class StaleAttemptError extends Error {
+  override readonly name = 'StaleAttemptError';
+  readonly code = 'ERR_UNSTUCK_STALE_ATTEMPT';
+  readonly jobId: string;
+  constructor(jobId: string, write: string) {
+    super(`job ${jobId}: ${write} refused, its attempt is no longer the current one`);
+    this.jobId = jobId;
+  }
+}
+
+/** The engine cannot do its work: its message says what fails and what to do. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code = 'ERR_UNSTUCK_ENGINE';
+}

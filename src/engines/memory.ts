@@ -1,0 +1,322 @@
+// Jobs in this process's memory: for tests and throw-away work, and the reference for the contract. Nothing
+// survives the process.
+
+import { isAtRest, isFinal, type JobState } from '../machines/states.ts';
+import type { StopIntent, Verdict } from '../machines/verdict.ts';
+import type { Clock } from './clock.ts';
+import {
+  type Beat,
+  type BeatReply,
+  type CheckpointWrite,
+  type Engine,
+  EngineError,
+  type JobQuery,
+  type NewJob,
+  StaleAttemptError,
+  type StoredJob,
+  type Transition,
+} from './engine.ts';
+
+type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
+  history: Transition[];
+  /** Monotonic ms; what a live attempt's lease counts on. */
+  leaseUntil: number;
+  rows: string[];
+};
+
+export class MemoryEngine implements Engine {
+  readonly name = 'memory';
+  #clock: Clock | null = null;
+  #jobs = new Map<string, Row>();
+  #idempotency = new Map<string, string>();
+  /** Jobs that may start now, by priority; each set in order of submission. */
+  #ready = new Map<number, Set<Row>>();
+  /** Jobs at rest that something will happen to by itself, at a wall time. */
+  #timed = new Set<Row>();
+  #live = new Set<Row>();
+  #attempts = 0;
+  #listeners = new Set<(id: string, state: JobState) => void>();
+
+  async open(clock: Clock): Promise<void> {
+    this.#clock = clock;
+  }
+
+  async close(): Promise<void> {}
+
+  async submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
+    return jobs.map(({ idempotencyKey, ...job }) => {
+      const known =
+        idempotencyKey === null ? undefined : this.#idempotency.get(`${job.name}\n${idempotencyKey}`);
+      if (known !== undefined) return snapshot(this.#row(known));
+      const now = this.#time().now();
+      const dueAfter = (seconds: number) => (seconds === Infinity ? null : now + seconds * 1000);
+      const row: Row = {
+        ...job,
+        state: 'queued',
+        attempt: 0,
+        token: null,
+        owner: null,
+        submittedAt: now,
+        startedAt: null,
+        endedAt: null,
+        queueDueAt: dueAfter(job.settings.queueTimeoutSeconds),
+        deadlineAt: dueAfter(job.settings.deadlineSeconds),
+        lastHeartbeatAt: null,
+        lastProgressAt: null,
+        checkpoint: null,
+        chunks: 0,
+        items: 0,
+        total: null,
+        intent: null,
+        timeout: null,
+        reason: null,
+        failure: null,
+        result: null,
+        stop: null,
+        history: [{ state: 'queued', at: now, attempt: 0 }],
+        leaseUntil: 0,
+        rows: [],
+      };
+      this.#jobs.set(row.id, row);
+      if (idempotencyKey !== null) this.#idempotency.set(`${row.name}\n${idempotencyKey}`, row.id);
+      this.#rest(row);
+      this.#changed(row);
+      return snapshot(row);
+    });
+  }
+
+  async claim(claim: {
+    owner: string;
+    limit: number;
+    names: readonly string[];
+    leaseMs: number;
+  }): Promise<StoredJob[]> {
+    const now = this.#time().now();
+    for (const row of this.#timed) {
+      if (row.notBefore !== null && row.notBefore <= now) this.#rest(row);
+    }
+    const claimed: StoredJob[] = [];
+    for (const row of this.#inOrder()) {
+      if (claimed.length === claim.limit) break;
+      if (!claim.names.includes(row.name) || isDue(row, now)) continue;
+      this.#unrest(row);
+      this.#attempts += 1;
+      Object.assign(row, {
+        state: 'running',
+        attempt: row.attempt + 1,
+        token: `${this.#attempts}-${crypto.randomUUID()}`,
+        owner: claim.owner,
+        startedAt: now,
+        lastHeartbeatAt: now,
+        lastProgressAt: now,
+        intent: null,
+        timeout: null,
+        reason: null,
+        failure: null,
+        stop: null,
+        leaseUntil: this.#time().monotonic() + claim.leaseMs,
+      } satisfies Partial<Row>);
+      this.#live.add(row);
+      row.history.push({ state: 'running', at: now, attempt: row.attempt });
+      claimed.push(snapshot(row));
+      this.#changed(row);
+    }
+    return claimed;
+  }
+
+  async beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
+    return beats.map(({ id, token, heartbeatAt, total }) => {
+      const row = this.#jobs.get(id);
+      if (row === undefined || row.token !== token) return { id, held: false, intent: null };
+      row.leaseUntil = this.#time().monotonic() + leaseMs;
+      if (heartbeatAt !== null) row.lastHeartbeatAt = heartbeatAt;
+      if (total !== null) row.total = total;
+      if (heartbeatAt !== null || total !== null) this.#changed(row);
+      return { id, held: true, intent: row.intent };
+    });
+  }
+
+  async checkpoint({ id, token, checkpoint, rows, items, total }: CheckpointWrite): Promise<void> {
+    const row = this.#current(id, token, 'checkpoint');
+    const now = this.#time().now();
+    row.checkpoint = checkpoint;
+    row.rows.push(...rows);
+    row.chunks += 1;
+    row.items += items;
+    if (total !== null) row.total = total;
+    row.lastHeartbeatAt = now;
+    row.lastProgressAt = now;
+    this.#changed(row);
+  }
+
+  async recordIntent(id: string, token: string | null, intent: StopIntent): Promise<void> {
+    const row = this.#row(id);
+    if (row.token === null || (token !== null && row.token !== token))
+      throw new StaleAttemptError(id, 'stop');
+    row.intent = intent;
+    if (row.state !== 'stopping') {
+      row.state = 'stopping';
+      const timeout = intent.kind === 'timeout' ? { timeout: intent.timeout } : {};
+      const reason = intent.kind === 'cancel' && intent.reason !== null ? { reason: intent.reason } : {};
+      row.history.push({
+        state: 'stopping',
+        at: this.#time().now(),
+        attempt: row.attempt,
+        ...timeout,
+        ...reason,
+      });
+    }
+    this.#changed(row);
+  }
+
+  async settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
+    const row = this.#current(id, token, 'settlement');
+    if (token === null && !isAtRest(row.state)) throw new StaleAttemptError(id, 'settlement');
+    const now = this.#time().now();
+    const { state, timeout, reason, failure, stop, notBefore } = verdict;
+    row.history.push({
+      state,
+      at: now,
+      attempt: row.attempt,
+      ...(timeout === null ? {} : { timeout }),
+      ...(reason === null && failure === null ? {} : { reason: reason ?? failure?.message ?? '' }),
+      ...(stop === null ? {} : { stop }),
+    });
+    this.#live.delete(row);
+    this.#unrest(row);
+    Object.assign(row, { state, timeout, reason, failure, stop, token: null, owner: null, intent: null });
+    if (isFinal(state)) {
+      row.endedAt = now;
+      row.result = typeof verdict.result === 'string' ? verdict.result : null;
+    } else {
+      if (state === 'queued') row.attempt -= 1;
+      row.notBefore = notBefore;
+      this.#rest(row);
+    }
+    this.#changed(row);
+    return snapshot(row);
+  }
+
+  async promote(id: string): Promise<void> {
+    const row = this.#row(id);
+    if (!isAtRest(row.state)) return;
+    this.#unrest(row);
+    row.priority = Infinity;
+    this.#rest(row);
+    this.#changed(row);
+  }
+
+  async get(id: string): Promise<StoredJob | null> {
+    const row = this.#jobs.get(id);
+    return row === undefined ? null : snapshot(row);
+  }
+
+  async *list({ states, name, limit = Infinity }: JobQuery): AsyncIterable<StoredJob> {
+    let found = 0;
+    for (const row of [...this.#jobs.values()].reverse()) {
+      if (found >= limit) return;
+      if (states !== undefined && !states.includes(row.state)) continue;
+      if (name !== undefined && row.name !== name) continue;
+      found += 1;
+      yield snapshot(row);
+    }
+  }
+
+  async *queue(): AsyncIterable<string> {
+    for (const row of [...this.#inOrder()]) yield row.id;
+    for (const row of [...this.#timed]) if (this.#ready.get(row.priority)?.has(row) !== true) yield row.id;
+  }
+
+  async count(states: readonly JobState[]): Promise<number> {
+    let count = 0;
+    for (const row of this.#jobs.values()) if (states.includes(row.state)) count += 1;
+    return count;
+  }
+
+  async *rows(id: string): AsyncIterable<string> {
+    yield* [...this.#row(id).rows];
+  }
+
+  async due(): Promise<StoredJob[]> {
+    const now = this.#time().now();
+    return [...this.#timed].filter((row) => isDue(row, now)).map(snapshot);
+  }
+
+  async nextDueAt(): Promise<number | null> {
+    let next = Infinity;
+    for (const row of this.#timed) {
+      const ready = this.#ready.get(row.priority)?.has(row) === true;
+      next = Math.min(next, dueAt(row), ready ? Infinity : (row.notBefore ?? Infinity));
+    }
+    return next === Infinity ? null : next;
+  }
+
+  async lapsed(): Promise<StoredJob[]> {
+    const now = this.#time().monotonic();
+    return [...this.#live].filter((row) => row.leaseUntil < now).map(snapshot);
+  }
+
+  watch(changed: (id: string, state: JobState) => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  /** Puts a job at rest where claim, due and nextDueAt find it. */
+  #rest(row: Row): void {
+    const now = this.#time().now();
+    this.#unrest(row);
+    const starts = row.notBefore === null || row.notBefore <= now;
+    if (starts) {
+      const peers = this.#ready.get(row.priority);
+      if (peers === undefined) this.#ready.set(row.priority, new Set([row]));
+      else peers.add(row);
+    }
+    if (!starts || dueAt(row) !== Infinity) this.#timed.add(row);
+  }
+
+  #unrest(row: Row): void {
+    this.#timed.delete(row);
+    const peers = this.#ready.get(row.priority);
+    if (peers?.delete(row) === true && peers.size === 0) this.#ready.delete(row.priority);
+  }
+
+  *#inOrder(): Iterable<Row> {
+    for (const priority of [...this.#ready.keys()].sort((a, b) => b - a))
+      yield* this.#ready.get(priority) ?? [];
+  }
+
+  #row(id: string): Row {
+    const row = this.#jobs.get(id);
+    if (row === undefined) throw new EngineError(`job ${id}: not in this engine`);
+    return row;
+  }
+
+  #current(id: string, token: string | null, write: string): Row {
+    const row = this.#row(id);
+    if (row.token !== token) throw new StaleAttemptError(id, write);
+    return row;
+  }
+
+  #changed(row: Row): void {
+    for (const listener of this.#listeners) listener(row.id, row.state);
+  }
+
+  #time(): Clock {
+    if (this.#clock === null) throw new EngineError('the memory engine is not open: call open() first');
+    return this.#clock;
+  }
+}
+
+/** When a job at rest times out: its deadline, and before its first start its queue timeout. */
+function dueAt(row: StoredJob): number {
+  const queue = row.startedAt === null ? row.queueDueAt : null;
+  return Math.min(queue ?? Infinity, row.deadlineAt ?? Infinity);
+}
+
+function isDue(row: StoredJob, now: number): boolean {
+  return dueAt(row) <= now;
+}
+
+function snapshot({ leaseUntil: _lease, rows: _rows, ...row }: Row): StoredJob {
+  return { ...row, history: [...row.history] };
+}

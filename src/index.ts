@@ -1,0 +1,31 @@
+// The public names, nothing else.
+
+export type { ChunkContext, JobContext } from './actors/jobCode.ts';
+export type { StopRecord } from './machines/ladder.ts';
+export type { JobState, TimeoutKind } from './machines/states.ts';
+export {
+  type ChunkedJob,
+  defineChunkedJob,
+  defineJob,
+  type InputOf,
+  type JobDefinition,
+  type Jobs,
+  type OneJob,
+  type ResultOf,
+} from './runtime/definitions.ts';
+export {
+  ConfigurationError,
+  EngineError,
+  InputError,
+  JobCancelledError,
+  JobFailedError,
+  JobNotFoundError,
+  JobTimedOutError,
+  StaleAttemptError,
+} from './runtime/errors.ts';
+export type { Job, Jsonified } from './runtime/job.ts';
+export { type Health, JobProcessor } from './runtime/processor.ts';
+export type { ProcessorOptions } from './runtime/processorOptions.ts';
+export type { JobSettings, RetrySettings } from './runtime/settings.ts';
+export type { JobEvents, JobStatus, JobTransition } from './runtime/status.ts';
+export type { SubmitOptions } from './runtime/submission.ts';

@@ -1,0 +1,415 @@
+// The life of a job, from queued to a state that is final and true. Read this file first.
+//
+// One actor of this chart drives one live attempt; a job at rest (queued, retrying) is the same chart in its
+// stored row. The chart decides, others act: the attempt's code, the engine's writes and the wall clock are
+// actors it starts. It holds no clock, no I/O and no ids: times come in with events, and its delays count on
+// the clock of the actor system, which is monotonic.
+//
+// Invariants: every way out of `running` ends in a final state or at rest; nothing leaves `stopping` before
+// the attempt is proven over, unless no retry is left and the record says `confirmed: false`; a state is
+// entered only after it is stored (`settling` is the write).
+
+import {
+  assign,
+  emit,
+  enqueueActions,
+  fromCallback,
+  fromPromise,
+  raise,
+  sendTo,
+  setup,
+  spawnChild,
+} from 'xstate';
+import { ladderDelays, type Rung, type StopRecord } from './ladder.ts';
+import type { FoundBy, TimeoutKind } from './states.ts';
+import {
+  type AttemptOutcome,
+  backoffMs,
+  isRetried,
+  mayRetry,
+  type RetryFacts,
+  type StopIntent,
+  type Verdict,
+  verdictOfEnd,
+  verdictOfStop,
+} from './verdict.ts';
+
+export interface JobChartInput extends RetryFacts {
+  jobId: string;
+  jobTimeoutMs: number;
+  heartbeatTimeoutMs: number;
+  progressTimeoutMs: number;
+  graceMs: number;
+  /** False for inline code: after the grace nothing more can be done to it. */
+  isKillable: boolean;
+  /** Wall ms, or null for off. */
+  queueDueAt: number | null;
+  /** Wall ms at which this actor starts. */
+  now: number;
+}
+
+export interface JobChartContext extends JobChartInput {
+  intent: StopIntent | null;
+  stop: StopRecord | null;
+  verdict: Verdict | null;
+}
+
+export type JobEvent =
+  | { type: 'job.start'; at: number }
+  | { type: 'job.cancel'; reason: string | null }
+  | { type: 'job.timeOut'; kind: TimeoutKind; by: FoundBy }
+  | { type: 'job.handBack' }
+  | { type: 'lease.lost' }
+  /** A sign of life. */
+  | { type: 'chunk.heartbeat' }
+  /** A chunk is done and its checkpoint durable: life and progress. */
+  | { type: 'chunk.completed' }
+  /** The attempt's event loop has seen the stop request. */
+  | { type: 'attempt.acknowledged' }
+  /** The attempt is over and proven so; `stopSeconds` counts from `stop.ask`. */
+  | {
+      type: 'attempt.ended';
+      outcome: AttemptOutcome;
+      at: number;
+      stopSeconds: number | null;
+      exitCode?: number;
+      signal?: string;
+    };
+
+export type JobEmitted =
+  | { type: 'timeout.found'; kind: TimeoutKind; by: FoundBy }
+  | { type: 'stop.proven'; stop: StopRecord; intent: StopIntent }
+  | { type: 'stop.unconfirmed'; stop: StopRecord; intent: StopIntent };
+
+/** What the chart tells the attempt it started. */
+export type AttemptCommand =
+  | { type: 'stop.ask'; intent: StopIntent }
+  | { type: 'stop.terminate' }
+  | { type: 'stop.kill' };
+
+/** Wall ms of a due time, as a delay from `now`; off where there is none. */
+function until(dueAt: number | null, now: number): number {
+  return dueAt === null ? Infinity : Math.max(0, dueAt - now);
+}
+
+function intentOf(event: JobEvent): StopIntent | null {
+  switch (event.type) {
+    case 'job.cancel':
+      return { kind: 'cancel', reason: event.reason };
+    case 'job.timeOut':
+      return { kind: 'timeout', timeout: event.kind, by: event.by };
+    case 'job.handBack':
+      return { kind: 'handBack' };
+    case 'lease.lost':
+      return { kind: 'leaseLost' };
+    default:
+      return null;
+  }
+}
+
+/** Another attempt may follow, so this one must be proven dead first. */
+function mayRunAgain(context: JobChartContext): boolean {
+  const { intent } = context;
+  if (intent === null || intent.kind === 'cancel') return false;
+  return intent.kind !== 'timeout' || (isRetried(intent) && mayRetry(context, 'timedOut', -Infinity));
+}
+
+/** The end of an attempt, written before it is believed. Shared by `running` and `stopping`. */
+const settling = {
+  initial: 'writing',
+  states: {
+    writing: {
+      invoke: {
+        src: 'settle',
+        input: ({ context }: { context: JobChartContext }) => ({
+          jobId: context.jobId,
+          verdict: context.verdict as Verdict,
+        }),
+        onDone: [
+          { guard: { type: 'isVerdict', params: { state: 'completed' } }, target: '#job.completed' },
+          { guard: { type: 'isVerdict', params: { state: 'failed' } }, target: '#job.failed' },
+          { guard: { type: 'isVerdict', params: { state: 'timedOut' } }, target: '#job.timedOut' },
+          { guard: { type: 'isVerdict', params: { state: 'cancelled' } }, target: '#job.cancelled' },
+          { guard: { type: 'isVerdict', params: { state: 'retrying' } }, target: '#job.retrying' },
+          { target: '#job.queued' },
+        ],
+        onError: [{ guard: 'isRefused', target: '#job.superseded' }, { target: 'pausing' }],
+      },
+    },
+    /** The engine does not answer: try again until it does. */
+    pausing: { after: { settlePause: 'writing' } },
+  },
+  // What is being written stays: whoever asks now is answered with it.
+  on: { 'attempt.ended': {}, 'job.cancel': {}, 'job.timeOut': {}, 'lease.lost': {} },
+} as const;
+
+export const jobMachine = setup({
+  types: {
+    context: {} as JobChartContext,
+    input: {} as JobChartInput,
+    events: {} as JobEvent,
+    emitted: {} as JobEmitted,
+  },
+  actors: {
+    /** Runs the attempt in its isolation until it is proven over. Spawned: it outlives `running`. */
+    processChunks: fromCallback<AttemptCommand, { jobId: string }>(() => {}),
+    /** Makes a verdict durable; rejects with `refused: true` where the attempt's token is stale. */
+    settle: fromPromise<void, { jobId: string; verdict: Verdict }>(async () => {}),
+    /** Stores why the attempt is being stopped, so that a crash in the grace does not undo it. */
+    recordIntent: fromPromise<void, { jobId: string; intent: StopIntent }>(async () => {}),
+    /** Wall time, ms: a deadline counts on the wall clock, which may have been set. */
+    readWallClock: fromPromise<number>(async () => 0),
+  },
+  guards: {
+    isVerdict: ({ context }, params: { state: Verdict['state'] }) => context.verdict?.state === params.state,
+    isRefused: ({ event }) => (event as { error?: { refused?: boolean } }).error?.refused === true,
+    isDeadlinePassed: ({ context, event }) =>
+      context.deadlineAt !== null && (event as unknown as { output: number }).output >= context.deadlineAt,
+    isKillable: ({ context }) => context.isKillable,
+    isLeaseLost: ({ context }) => context.intent?.kind === 'leaseLost',
+    isLastAttempt: ({ context }) => !mayRunAgain(context),
+    isUrgent: ({ event }) =>
+      event.type === 'job.timeOut' && (event.by === 'hand' || event.kind === 'deadline'),
+  },
+  actions: {
+    recordStart: assign(({ event }) => (event.type === 'job.start' ? { now: event.at } : {})),
+    startAttempt: spawnChild('processChunks', {
+      id: 'attempt',
+      input: ({ context }) => ({ jobId: context.jobId }),
+    }),
+    recordOutcome: assign(({ context, event }) =>
+      event.type === 'attempt.ended' ? { verdict: verdictOfEnd(context, event.outcome, event.at) } : {},
+    ),
+    recordIntent: assign(({ context, event }) => ({ intent: intentOf(event) ?? context.intent })),
+    recordRung: assign({
+      stop: (_, params: { rung: Rung }) => ({ confirmed: false, rung: params.rung, tookSeconds: null }),
+    }),
+    recordProof: assign(({ context, event }) => {
+      if (event.type !== 'attempt.ended') return {};
+      const stop: StopRecord = {
+        confirmed: true,
+        rung: context.stop?.rung ?? 'ask',
+        tookSeconds: event.stopSeconds,
+        ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }),
+        ...(event.signal === undefined ? {} : { signal: event.signal }),
+      };
+      return {
+        stop,
+        verdict: verdictOfStop(context, stop, context.intent as StopIntent, event.outcome, event.at),
+      };
+    }),
+    recordLateProof: assign(({ context, event }) => {
+      if (event.type !== 'attempt.ended' || context.stop === null) return {};
+      const stop: StopRecord = { ...context.stop, confirmed: true, tookSeconds: event.stopSeconds };
+      // What it says now comes too late to count: the limit on it has passed.
+      return {
+        stop,
+        verdict: verdictOfStop(context, stop, context.intent as StopIntent, { kind: 'stopped' }, event.at),
+      };
+    }),
+    giveUpProof: assign(({ context }) => ({
+      verdict: verdictOfStop(
+        context,
+        context.stop as StopRecord,
+        context.intent as StopIntent,
+        { kind: 'stopped' },
+        Infinity,
+      ),
+    })),
+    askAttempt: sendTo('attempt', ({ context }) => ({
+      type: 'stop.ask',
+      intent: context.intent as StopIntent,
+    })),
+    terminateAttempt: sendTo('attempt', { type: 'stop.terminate' }),
+    killAttempt: sendTo('attempt', { type: 'stop.kill' }),
+    announceTimeout: enqueueActions(({ context, enqueue }) => {
+      if (context.intent?.kind !== 'timeout') return;
+      enqueue.emit({ type: 'timeout.found', kind: context.intent.timeout, by: context.intent.by });
+    }),
+    announceProof: emit(({ context }) => ({
+      type: 'stop.proven',
+      stop: context.stop as StopRecord,
+      intent: context.intent as StopIntent,
+    })),
+    announceUnconfirmed: emit(({ context }) => ({
+      type: 'stop.unconfirmed',
+      stop: context.stop as StopRecord,
+      intent: context.intent as StopIntent,
+    })),
+    refreshNow: assign(({ event }) => ({ now: (event as unknown as { output: number }).output })),
+    findTimeout: raise(
+      (_, params: { kind: TimeoutKind }) =>
+        ({ type: 'job.timeOut', kind: params.kind, by: 'timer' }) as const,
+    ),
+    forgetAttempt: assign({ intent: null, stop: null, verdict: null }),
+  },
+  delays: {
+    queueTimeout: ({ context }) => until(context.queueDueAt, context.now),
+    deadline: ({ context }) => until(context.deadlineAt, context.now),
+    backoff: ({ context }) => backoffMs(context),
+    jobTimeout: ({ context }) => context.jobTimeoutMs,
+    heartbeatTimeout: ({ context }) => context.heartbeatTimeoutMs,
+    progressTimeout: ({ context }) => context.progressTimeoutMs,
+    askDelay: ({ context }) => ladderDelays(context.graceMs).ask,
+    graceDelay: ({ context }) => ladderDelays(context.graceMs).grace,
+    terminateDelay: ({ context }) => ladderDelays(context.graceMs).terminate,
+    killDelay: ({ context }) => ladderDelays(context.graceMs).kill,
+    settlePause: 1000,
+  },
+}).createMachine({
+  id: 'job',
+  context: ({ input }) => ({ ...input, intent: null, stop: null, verdict: null }),
+  initial: 'queued',
+  states: {
+    /** Waits for a slot. Left by the supervisor's claim, a command, or its own times. */
+    queued: {
+      after: {
+        queueTimeout: { actions: { type: 'findTimeout', params: { kind: 'queue' } } },
+        deadline: { actions: { type: 'findTimeout', params: { kind: 'deadline' } } },
+      },
+      on: {
+        'job.start': { target: 'running', actions: 'recordStart' },
+        'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
+        'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+      },
+    },
+    /** An attempt is alive in a slot. */
+    running: {
+      entry: ['forgetAttempt', 'startAttempt'],
+      initial: 'processing',
+      states: {
+        processing: {
+          type: 'parallel',
+          after: { jobTimeout: { actions: { type: 'findTimeout', params: { kind: 'job' } } } },
+          states: {
+            life: {
+              initial: 'alive',
+              states: {
+                alive: {
+                  after: {
+                    heartbeatTimeout: { actions: { type: 'findTimeout', params: { kind: 'heartbeat' } } },
+                  },
+                  on: {
+                    'chunk.heartbeat': { target: 'alive', reenter: true },
+                    'chunk.completed': { target: 'alive', reenter: true },
+                  },
+                },
+              },
+            },
+            progress: {
+              initial: 'moving',
+              states: {
+                moving: {
+                  after: {
+                    progressTimeout: { actions: { type: 'findTimeout', params: { kind: 'progress' } } },
+                  },
+                  on: { 'chunk.completed': { target: 'moving', reenter: true } },
+                },
+              },
+            },
+            deadline: {
+              initial: 'ahead',
+              states: {
+                ahead: { after: { deadline: 'due' } },
+                /** The delay is over; the deadline is only if the wall clock says so too. */
+                due: {
+                  invoke: {
+                    src: 'readWallClock',
+                    onDone: [
+                      {
+                        guard: 'isDeadlinePassed',
+                        actions: { type: 'findTimeout', params: { kind: 'deadline' } },
+                      },
+                      { target: 'ahead', actions: 'refreshNow' },
+                    ],
+                    onError: 'ahead',
+                  },
+                },
+              },
+            },
+          },
+          on: {
+            'attempt.ended': { target: 'settling', actions: 'recordOutcome' },
+            'job.cancel': { target: '#job.stopping', actions: 'recordIntent' },
+            'job.timeOut': { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
+            'job.handBack': { target: '#job.stopping', actions: 'recordIntent' },
+            'lease.lost': { target: '#job.stopping.kill', actions: 'recordIntent' },
+          },
+        },
+        settling,
+      },
+    },
+    /** The attempt must end: the ladder. The slot is held, and so is the retry. */
+    stopping: {
+      initial: 'ask',
+      invoke: {
+        src: 'recordIntent',
+        input: ({ context }) => ({ jobId: context.jobId, intent: context.intent as StopIntent }),
+        // The verdict will say it again; a stale token is found there.
+        onError: {},
+      },
+      on: {
+        'job.cancel': { actions: 'recordIntent' },
+        'job.timeOut': { guard: 'isUrgent', actions: 'recordIntent' },
+        'lease.lost': { target: '.kill', actions: 'recordIntent' },
+        'attempt.ended': [
+          { guard: 'isLeaseLost', target: 'superseded' },
+          { target: '.settling', actions: ['recordProof', 'announceProof'] },
+        ],
+      },
+      states: {
+        /** The signal is aborted; a living event loop answers. */
+        ask: {
+          entry: [{ type: 'recordRung', params: { rung: 'ask' } }, 'askAttempt'],
+          on: { 'attempt.acknowledged': 'grace' },
+          after: { askDelay: [{ guard: 'isKillable', target: 'terminate' }, { target: 'grace' }] },
+        },
+        /** Time to leave by itself. */
+        grace: {
+          entry: { type: 'recordRung', params: { rung: 'grace' } },
+          after: { graceDelay: [{ guard: 'isKillable', target: 'terminate' }, { target: 'unconfirmed' }] },
+        },
+        /** SIGTERM to the group. */
+        terminate: {
+          entry: [{ type: 'recordRung', params: { rung: 'terminate' } }, 'terminateAttempt'],
+          after: { terminateDelay: 'kill' },
+        },
+        /** SIGKILL to the group, grandchildren included. */
+        kill: {
+          entry: [{ type: 'recordRung', params: { rung: 'kill' } }, 'killAttempt'],
+          after: { killDelay: 'unconfirmed' },
+        },
+        /** It could not be proven dead. Held while a retry is left; final, and said, without one. */
+        unconfirmed: {
+          entry: 'announceUnconfirmed',
+          always: { guard: 'isLastAttempt', target: 'settling', actions: 'giveUpProof' },
+          on: {
+            'attempt.ended': [
+              { guard: 'isLeaseLost', target: '#job.superseded' },
+              { target: 'settling', actions: ['recordLateProof', 'announceProof'] },
+            ],
+          },
+        },
+        settling,
+      },
+    },
+    /** At rest until the pause before the next attempt is over. */
+    retrying: {
+      after: {
+        backoff: 'queued',
+        deadline: { actions: { type: 'findTimeout', params: { kind: 'deadline' } } },
+      },
+      on: {
+        'job.start': { target: 'running', actions: 'recordStart' },
+        'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
+        'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+      },
+    },
+    completed: { type: 'final' },
+    failed: { type: 'final' },
+    timedOut: { type: 'final' },
+    cancelled: { type: 'final' },
+    /** Never stored: the token went stale, the job's truth lies with its new owner. */
+    superseded: { type: 'final' },
+  },
+});

@@ -1,0 +1,107 @@
+// What becomes of a job when an attempt of it is over: pure decisions on the chart's context. Retries are
+// decided here and nowhere else.
+
+import type { StopRecord } from './ladder.ts';
+import type { FinalState, FoundBy, TimeoutKind } from './states.ts';
+
+export interface StoredFailure {
+  name: string;
+  message: string;
+  code?: string;
+  stack?: string;
+}
+
+export type AttemptOutcome =
+  | { kind: 'completed'; result: unknown }
+  | { kind: 'failed'; failure: StoredFailure }
+  | { kind: 'stopped' };
+
+/** Why an attempt is being stopped. */
+export type StopIntent =
+  | { kind: 'timeout'; timeout: TimeoutKind; by: FoundBy }
+  | { kind: 'cancel'; reason: string | null }
+  /** Back to the queue without using up the attempt. */
+  | { kind: 'handBack' }
+  /** The lease is gone: another owner decides, this attempt only has to end. */
+  | { kind: 'leaseLost' };
+
+/** What is written when an attempt is over; the chart goes to `state` once it is durable. */
+export interface Verdict {
+  state: FinalState | 'retrying' | 'queued';
+  timeout: TimeoutKind | null;
+  reason: string | null;
+  failure: StoredFailure | null;
+  result: unknown;
+  stop: StopRecord | null;
+  /** Wall ms before which the next attempt must not start. */
+  notBefore: number | null;
+}
+
+/** The part of the chart's context that decides. */
+export interface RetryFacts {
+  attempt: number;
+  maxAttempts: number;
+  retryOn: readonly ('failed' | 'timedOut')[];
+  backoff: { kind: 'fixed' | 'exponential'; ms: number; maxMs: number };
+  /** Wall ms, or null for off. */
+  deadlineAt: number | null;
+}
+
+/** The pause before the attempt after this one, in ms. Exponential doubles from the second attempt on. */
+export function backoffMs({ attempt, backoff }: RetryFacts): number {
+  const factor = backoff.kind === 'exponential' ? 2 ** (attempt - 1) : 1;
+  return Math.min(backoff.ms * factor, backoff.maxMs);
+}
+
+/** Whether an attempt that ends so at `at` (wall ms) is followed by another, before the deadline. */
+export function mayRetry(facts: RetryFacts, outcome: 'failed' | 'timedOut', at: number): boolean {
+  if (facts.attempt >= facts.maxAttempts || !facts.retryOn.includes(outcome)) return false;
+  return facts.deadlineAt === null || at + backoffMs(facts) < facts.deadlineAt;
+}
+
+/** Only timeouts of one attempt are retried: not those of the whole job, and not those by hand. */
+export function isRetried(intent: StopIntent): boolean {
+  return (
+    intent.kind === 'timeout' &&
+    intent.by !== 'hand' &&
+    intent.timeout !== 'queue' &&
+    intent.timeout !== 'deadline'
+  );
+}
+
+const blank = { timeout: null, reason: null, failure: null, result: undefined, stop: null, notBefore: null };
+
+/** The verdict on an attempt that ended by itself. */
+export function verdictOfEnd(facts: RetryFacts, outcome: AttemptOutcome, at: number): Verdict {
+  if (outcome.kind === 'completed') return { ...blank, state: 'completed', result: outcome.result };
+  const failure =
+    outcome.kind === 'failed'
+      ? outcome.failure
+      : { name: 'Error', message: 'the attempt ended without an outcome' };
+  if (!mayRetry(facts, 'failed', at)) return { ...blank, state: 'failed', failure };
+  return { ...blank, state: 'retrying', failure, notBefore: at + backoffMs(facts) };
+}
+
+/** The verdict on an attempt that was stopped. One that completed before it was killed counts as completed. */
+export function verdictOfStop(
+  facts: RetryFacts,
+  stop: StopRecord | null,
+  intent: StopIntent,
+  outcome: AttemptOutcome,
+  at: number,
+): Verdict {
+  if (outcome.kind === 'completed') {
+    const reason = `completed while it was being stopped (${nameOf(intent)})`;
+    return { ...blank, state: 'completed', result: outcome.result, stop, reason };
+  }
+  if (intent.kind === 'cancel') return { ...blank, state: 'cancelled', reason: intent.reason, stop };
+  if (intent.kind !== 'timeout') return { ...blank, state: 'queued', reason: 'handed back', stop };
+  const reason = intent.by === 'hand' ? 'timed out by hand' : null;
+  const ended = { ...blank, timeout: intent.timeout, reason, stop };
+  if (!isRetried(intent) || !mayRetry(facts, 'timedOut', at)) return { ...ended, state: 'timedOut' };
+  return { ...ended, state: 'retrying', notBefore: at + backoffMs(facts) };
+}
+
+function nameOf(intent: StopIntent): string {
+  return intent.kind === 'timeout' ? `${intent.timeout} timeout` : intent.kind;
+}

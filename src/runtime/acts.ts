@@ -1,0 +1,117 @@
+// What people and the monitor do to a job, wherever it is: at rest it takes one step of its chart and the step
+// is stored; alive here its actor is told; alive elsewhere the intent is stored for its owner to see.
+
+import type { Logger } from 'pino';
+import type { Clock } from '../engines/clock.ts';
+import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
+import type { JobEvent } from '../machines/job.ts';
+import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
+import { type StopIntent, type Verdict, verdictOfStop } from '../machines/verdict.ts';
+import { chartInput, stepAtRest } from './chartInput.ts';
+import { type JobAccess, storedJob, untilStored } from './job.ts';
+import type { LiveJobs } from './liveJobs.ts';
+import { logFound, logNotTimedOut, logTimedOut, logTransition } from './logLines.ts';
+
+export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly live: LiveJobs;
+  settled(job: StoredJob): void;
+}
+
+export class Acts {
+  readonly #host: ActsHost;
+
+  constructor(host: ActsHost) {
+    this.#host = host;
+  }
+
+  cancel(id: string, reason: string | null): Promise<StoredJob> {
+    return this.#untilFinal(id, () => ({ type: 'job.cancel', reason }));
+  }
+
+  /** The one door of every timeout that is not a chart's own timer. */
+  async timeOutByHand(id: string): Promise<StoredJob> {
+    try {
+      return await this.#untilFinal(id, (job) => ({
+        type: 'job.timeOut',
+        kind: isAtRest(job.state) ? 'queue' : 'job',
+        by: 'hand',
+      }));
+    } catch (error) {
+      logNotTimedOut(this.#host.logger, id, (error as Error).message);
+      throw error;
+    }
+  }
+
+  /** Ends what the monitor found; does not wait for the proof. */
+  async timeOutFound(id: string, kind: TimeoutKind): Promise<void> {
+    try {
+      await this.#tell(await storedJob(await this.#host.engine(), id), {
+        type: 'job.timeOut',
+        kind,
+        by: 'monitor',
+      });
+    } catch (error) {
+      // Gone on by itself meanwhile: it is not stuck.
+      if (!(error instanceof StaleAttemptError))
+        logNotTimedOut(this.#host.logger, id, (error as Error).message);
+    }
+  }
+
+  /** A job whose owner is gone goes back to the queue, or where it was being sent. */
+  async recover(job: StoredJob): Promise<void> {
+    const { clock, logger } = this.#host;
+    const facts = chartInput(job, clock.now(), false);
+    const intent: StopIntent = job.intent ?? { kind: 'handBack' };
+    const verdict = verdictOfStop(facts, null, intent, { kind: 'stopped' }, clock.now());
+    const reason = intent.kind === 'handBack' ? 'its owner is gone' : verdict.reason;
+    logger.warn({ jobId: job.id, owner: job.owner }, `job ${job.id} lost its owner`);
+    await this.#settle(job, job.token, { ...verdict, reason });
+  }
+
+  async #untilFinal(id: string, eventFor: (job: StoredJob) => JobEvent): Promise<StoredJob> {
+    for (;;) {
+      const job = await storedJob(await this.#host.engine(), id);
+      if (isFinal(job.state)) return job;
+      try {
+        await this.#tell(job, eventFor(job));
+      } catch (error) {
+        if (error instanceof StaleAttemptError) continue;
+        throw error;
+      }
+      const next = await untilStored(
+        this.#host,
+        id,
+        ({ state, token }) => isFinal(state) || token !== job.token || isAtRest(state),
+      );
+      if (isFinal(next.state)) return next;
+    }
+  }
+
+  async #tell(job: StoredJob, event: JobEvent): Promise<void> {
+    const { live, clock, logger } = this.#host;
+    if (isAtRest(job.state)) {
+      const verdict = stepAtRest(job, event, clock.now());
+      if (verdict === null) return;
+      if (event.type === 'job.timeOut' && event.by !== 'monitor') logFound(logger, 1);
+      await this.#settle(job, null, verdict);
+      if (event.type === 'job.timeOut') logTimedOut(logger, job.id);
+      return;
+    }
+    if (isFinal(job.state) || live.send(job.id, event)) return;
+    const engine = await this.#host.engine();
+    if (event.type === 'job.cancel')
+      await engine.recordIntent(job.id, null, { kind: 'cancel', reason: event.reason });
+    else if (event.type === 'job.timeOut') {
+      await engine.recordIntent(job.id, null, { kind: 'timeout', timeout: event.kind, by: event.by });
+    }
+  }
+
+  async #settle(job: StoredJob, token: string | null, verdict: Verdict): Promise<void> {
+    const engine: Engine = await this.#host.engine();
+    const settled = await engine.settle(job.id, token, verdict);
+    logTransition(this.#host.logger.child({ jobId: job.id, job: job.name, attempt: job.attempt }), settled);
+    this.#host.settled(settled);
+  }
+}

@@ -1,0 +1,50 @@
+// From a stored row to the job's chart and back: what the chart is told at its start, and the one step that a
+// job at rest takes without an actor.
+
+import { transition } from 'xstate';
+import type { StoredJob } from '../engines/engine.ts';
+import { type JobChartInput, type JobEvent, jobMachine } from '../machines/job.ts';
+import type { JobState } from '../machines/states.ts';
+import type { Verdict } from '../machines/verdict.ts';
+
+export function chartInput(job: StoredJob, now: number, isKillable: boolean): JobChartInput {
+  const { settings } = job;
+  return {
+    jobId: job.id,
+    // A claimed row carries its attempt's number already, a row at rest that of the last one.
+    attempt: Math.max(1, job.attempt),
+    maxAttempts: settings.retry.maxAttempts,
+    retryOn: settings.retry.on,
+    backoff: {
+      kind: settings.retry.backoff.kind,
+      ms: settings.retry.backoff.seconds * 1000,
+      maxMs: settings.retry.backoff.maxSeconds * 1000,
+    },
+    jobTimeoutMs: settings.jobTimeoutSeconds * 1000,
+    heartbeatTimeoutMs: settings.heartbeatTimeoutSeconds * 1000,
+    progressTimeoutMs: settings.progressTimeoutSeconds * 1000,
+    graceMs: settings.graceSeconds * 1000,
+    isKillable,
+    queueDueAt: job.queueDueAt,
+    deadlineAt: job.deadlineAt,
+    now,
+  };
+}
+
+/** What a cancel or a timeout makes of a job at rest, by its chart. Null: nothing. */
+export function stepAtRest(job: StoredJob, event: JobEvent, now: number): Verdict | null {
+  const context = { ...chartInput(job, now, false), intent: null, stop: null, verdict: null };
+  const atRest = jobMachine.resolveState({ value: job.state as 'queued' | 'retrying', context });
+  const [next] = transition(jobMachine, atRest, event);
+  if (next.value === atRest.value) return null;
+  const { intent } = next.context;
+  return {
+    state: next.value as JobState & Verdict['state'],
+    timeout: intent?.kind === 'timeout' ? intent.timeout : null,
+    reason: intent?.kind === 'cancel' ? intent.reason : null,
+    failure: job.failure,
+    result: null,
+    stop: null,
+    notBefore: null,
+  };
+}

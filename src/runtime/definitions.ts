@@ -1,0 +1,95 @@
+// How a job is declared. A definition is a plain object: spread it to make a variation of it. `defineJob` and
+// `defineChunkedJob` fix its types and check its fields when it is written, not when it first runs.
+
+import { pathToFileURL } from 'node:url';
+import type { ChunkedJobCode, JobCode, OneJobCode } from '../actors/jobCode.ts';
+import { ConfigurationError, describeValue } from './errors.ts';
+import { checkSettings, type JobSettings } from './settings.ts';
+import type { StandardSchema } from './standardSchema.ts';
+
+/** `process` ends anything; `inline` runs in the host and can only be asked to stop. */
+export type Isolation = 'process' | 'inline';
+
+export interface Definition<In, I> extends JobSettings {
+  /**
+   * The file whose default export this definition is: `import.meta.url`, or `__filename` in CommonJS.
+   * With it the job runs isolated; without it, inline.
+   */
+  module?: string | URL;
+  /** Default: `process` with a module, `inline` without. */
+  isolation?: Isolation;
+  /** Any Standard Schema (zod, valibot, arktype, …). Checked at submit, before anything is stored. */
+  input?: StandardSchema<In, I>;
+}
+
+export interface OneJob<In, I, R> extends Definition<In, I>, OneJobCode<I, R> {}
+export interface ChunkedJob<In, I, C, T, R> extends Definition<In, I>, ChunkedJobCode<I, C, T, R> {}
+
+declare const types: unique symbol;
+/** A checked definition; `In` is what submit takes, `R` what the job gives back. */
+export interface JobDefinition<In = unknown, R = unknown> {
+  readonly [types]?: { input: In; result: R };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a registry holds definitions of every input and result.
+export type Jobs = Record<string, JobDefinition<any, any>>;
+export type InputOf<D> = D extends JobDefinition<infer In, unknown> ? In : never;
+export type ResultOf<D> = D extends JobDefinition<never, infer R> ? R : never;
+
+/** One function is the job: `defineJob({ run: (input: { to: string }) => send(input.to) })`. */
+export function defineJob<I, R, In = I>(job: OneJob<In, I, R>): OneJob<In, I, R> & JobDefinition<In, R> {
+  checkDefinition(job, ['run']);
+  return job as OneJob<In, I, R> & JobDefinition<In, R>;
+}
+
+/** A fold over chunks, resumable after each: see {@link ChunkedJobCode}. */
+export function defineChunkedJob<I, T, C, R = C, In = I>(
+  job: ChunkedJob<In, I, C, T, R>,
+): ChunkedJob<In, I, C, T, R> & JobDefinition<In, R> {
+  checkDefinition(job, ['chunks', 'process']);
+  if (job.start === undefined) {
+    throw new ConfigurationError(
+      'start',
+      'the first checkpoint',
+      'nothing',
+      'Give null where there is none.',
+    );
+  }
+  return job as ChunkedJob<In, I, C, T, R> & JobDefinition<In, R>;
+}
+
+function checkDefinition(job: object, functions: string[]): void {
+  const fields = job as Record<string, unknown>;
+  for (const name of functions) {
+    if (typeof fields[name] !== 'function') {
+      throw new ConfigurationError(name, 'a function', describeValue(fields[name]));
+    }
+  }
+  const isolation = fields.isolation;
+  if (isolation !== undefined && isolation !== 'process' && isolation !== 'inline') {
+    throw new ConfigurationError('isolation', "'process' or 'inline'", describeValue(isolation));
+  }
+  if (isolation === 'process' && fields.module === undefined) {
+    throw new ConfigurationError(
+      'module',
+      'the file of an isolated job',
+      'nothing',
+      'Set module: import.meta.url and export the definition as default.',
+    );
+  }
+  checkSettings(job as JobSettings);
+}
+
+/** A definition as the runtime uses it, its phantom types gone. */
+// biome-ignore lint/suspicious/noExplicitAny: see Jobs.
+export type AnyDefinition = Definition<any, any> & JobCode;
+
+export function isolationOf(definition: AnyDefinition): Isolation {
+  return definition.isolation ?? (definition.module === undefined ? 'inline' : 'process');
+}
+
+/** A path or file URL as `import()` takes it on every system. */
+export function moduleUrl(module: string | URL): string {
+  const text = String(module);
+  return text.startsWith('file:') ? text : pathToFileURL(text).href;
+}

@@ -1,0 +1,128 @@
+// One job in the hands of whoever submitted or found it. It holds an id and asks the engine; nothing here
+// keeps a job alive.
+
+import type { Engine, StoredJob } from '../engines/engine.ts';
+import { isFinal } from '../machines/states.ts';
+import { JobCancelledError, JobFailedError, JobNotFoundError, JobTimedOutError } from './errors.ts';
+import type { JobStatus } from './status.ts';
+
+/** What a value is after a journey through JSON. */
+export type Jsonified<T> = T extends { toJSON(): infer J }
+  ? Jsonified<J>
+  : T extends string | number | boolean | null
+    ? T
+    : T extends undefined | void
+      ? null
+      : T extends (infer Item)[]
+        ? Jsonified<Item>[]
+        : T extends object
+          ? { [K in keyof T as T[K] extends (...args: never) => unknown ? never : K]: Jsonified<T[K]> }
+          : T;
+
+export interface Job<R = unknown> {
+  readonly id: string;
+  readonly name: string;
+  status(): Promise<JobStatus>;
+  /** Each new status; a slow reader gets the latest. Ends with the final state. */
+  updates(): AsyncIterable<JobStatus>;
+  /** Waits for the end. Rejects with JobTimedOutError, JobFailedError or JobCancelledError. */
+  result(): Promise<Jsonified<R>>;
+  /** What `append` stored, in order. */
+  rows<T = unknown>(): AsyncIterable<T>;
+  /** Resolves when the stop is proven, or known to be impossible: see `stop.confirmed`. */
+  cancel(reason?: string): Promise<JobStatus>;
+}
+
+export interface JobAccess {
+  engine(): Promise<Engine>;
+  statusOf(job: StoredJob): JobStatus;
+  cancel(id: string, reason: string | null): Promise<JobStatus>;
+  /** Calls `changed` whenever a job may have a new status; returns what ends it. */
+  watch(id: string, changed: () => void): Promise<() => void>;
+}
+
+export class JobHandle<R> implements Job<R> {
+  readonly id: string;
+  readonly name: string;
+  readonly #access: JobAccess;
+
+  constructor(id: string, name: string, access: JobAccess) {
+    this.id = id;
+    this.name = name;
+    this.#access = access;
+  }
+
+  async status(): Promise<JobStatus> {
+    return this.#access.statusOf(await this.#stored());
+  }
+
+  async *updates(): AsyncIterable<JobStatus> {
+    let wake = Promise.withResolvers<void>();
+    const unwatch = await this.#access.watch(this.id, () => wake.resolve());
+    try {
+      for (;;) {
+        const status = await this.status();
+        yield status;
+        if (isFinal(status.state)) return;
+        await wake.promise;
+        wake = Promise.withResolvers<void>();
+      }
+    } finally {
+      unwatch();
+    }
+  }
+
+  async result(): Promise<Jsonified<R>> {
+    const job = await untilStored(this.#access, this.id, ({ state }) => isFinal(state));
+    switch (job.state) {
+      case 'completed':
+        return JSON.parse(job.result ?? 'null');
+      case 'timedOut':
+        throw new JobTimedOutError(job.id, job.timeout ?? 'job', job.stop);
+      case 'cancelled':
+        throw new JobCancelledError(job.id, job.reason);
+      default:
+        throw new JobFailedError(job.id, job.failure ?? { name: 'Error', message: 'unknown' }, job.attempt);
+    }
+  }
+
+  async *rows<T>(): AsyncIterable<T> {
+    const engine = await this.#access.engine();
+    for await (const row of engine.rows(this.id)) yield JSON.parse(row);
+  }
+
+  cancel(reason?: string): Promise<JobStatus> {
+    return this.#access.cancel(this.id, reason ?? null);
+  }
+
+  async #stored(): Promise<StoredJob> {
+    return storedJob(await this.#access.engine(), this.id);
+  }
+}
+
+export async function storedJob(engine: Engine, id: string): Promise<StoredJob> {
+  const job = await engine.get(id);
+  if (job === null) throw new JobNotFoundError(id, 'a job of this engine');
+  return job;
+}
+
+/** Resolves with the row as soon as it fits. */
+export async function untilStored(
+  access: Pick<JobAccess, 'engine' | 'watch'>,
+  id: string,
+  fits: (job: StoredJob) => boolean,
+): Promise<StoredJob> {
+  const engine = await access.engine();
+  let wake = Promise.withResolvers<void>();
+  const unwatch = await access.watch(id, () => wake.resolve());
+  try {
+    for (;;) {
+      const job = await storedJob(engine, id);
+      if (fits(job)) return job;
+      await wake.promise;
+      wake = Promise.withResolvers<void>();
+    }
+  } finally {
+    unwatch();
+  }
+}

@@ -1,0 +1,309 @@
+// The attempts that are alive in this processor: one root actor of the job's chart for each, wired to the
+// engine, the clock and the log. A root of its own, because in XState the cost of a spawned child grows with
+// its siblings (bench: scale). The supervisor is told by message when a slot is free.
+
+import type { Logger } from 'pino';
+import { type ActorRefFrom, createActor, fromPromise } from 'xstate';
+import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
+import { createRecordIntent, createSettle } from '../actors/engineWrites.ts';
+import { launchInline } from '../actors/inlineAttempt.ts';
+import { launchProcess } from '../actors/processAttempt.ts';
+import type { Clock } from '../engines/clock.ts';
+import type { Beat, BeatReply, Engine, FrozenSettings, StoredJob } from '../engines/engine.ts';
+import { type JobEmitted, type JobEvent, jobMachine } from '../machines/job.ts';
+import { stopBudgetMs } from '../machines/ladder.ts';
+import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
+import { chartInput } from './chartInput.ts';
+import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
+import { logTimeout, logTransition } from './logLines.ts';
+import { type JobEvents, type JobStatus, type LiveView, statusOf } from './status.ts';
+
+interface LiveJob {
+  /** As claimed, then as settled. */
+  job: StoredJob;
+  readonly actor: ActorRefFrom<typeof jobMachine>;
+  readonly attempt: LiveAttempt;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  heartbeatAt: number;
+  progressAt: number;
+  /** Wall ms, for people. */
+  lastHeartbeatAt: number;
+  /** Since the last round of beats. */
+  hasNews: boolean;
+  chunks: number;
+  items: number;
+  total: number | null;
+}
+
+export interface LiveJobsHost {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  definitionOf(name: string): AnyDefinition;
+  /** An attempt is proven over. */
+  slotFreed(): void;
+  /** A job that is or was alive here came to a new state, or finished a chunk. */
+  changed(what: keyof JobEvents, status: () => JobStatus): void;
+}
+
+export class LiveJobs {
+  readonly #host: LiveJobsHost;
+  readonly #machine;
+  /** By job: its live chart. */
+  readonly #live = new Map<string, LiveJob>();
+  /** By token: attempts that could not be proven over when their chart was. Each holds its slot. */
+  readonly #zombies = new Map<string, StoredJob>();
+
+  constructor(host: LiveJobsHost) {
+    this.#host = host;
+    const { engine, clock } = host;
+    const tokenOf = (id: string) => this.#of(id).attempt.start.token;
+    this.#machine = jobMachine.provide({
+      actors: {
+        processChunks: createChunkProcessor(engine, clock, (id) => this.#of(id).attempt),
+        settle: createSettle(engine, tokenOf, (job) => this.#settled(job)),
+        recordIntent: createRecordIntent(engine, tokenOf),
+        readWallClock: fromPromise(async () => clock.now()),
+      },
+    });
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  ids(): IterableIterator<string> {
+    return this.#live.keys();
+  }
+
+  has(id: string): boolean {
+    return this.#live.has(id);
+  }
+
+  /** As known here, without asking the engine. */
+  status(id: string): JobStatus | undefined {
+    const live = this.#live.get(id);
+    return live === undefined ? undefined : this.#status(live);
+  }
+
+  settingsOf(id: string): FrozenSettings | undefined {
+    return this.#live.get(id)?.job.settings;
+  }
+
+  /** True when no attempt is left but those that could not be proven over. */
+  isQuiet(): boolean {
+    for (const { actor } of this.#live.values()) {
+      if (!actor.getSnapshot().matches({ stopping: 'unconfirmed' })) return false;
+    }
+    return true;
+  }
+
+  /** What could not be proven stopped: jobs that still hold a slot for it. */
+  unconfirmed(): StoredJob[] {
+    return [...this.#zombies.values()];
+  }
+
+  /** What its live attempt adds to a stored row. */
+  view(id: string): LiveView | undefined {
+    const live = this.#live.get(id);
+    return live === undefined ? undefined : this.#view(live);
+  }
+
+  #view(live: LiveJob): LiveView {
+    const { value, context } = live.actor.getSnapshot();
+    return {
+      state: topState(value),
+      lastHeartbeatAt: live.lastHeartbeatAt,
+      total: live.total,
+      timeout: context.intent?.kind === 'timeout' ? context.intent.timeout : null,
+      stop: context.stop,
+    };
+  }
+
+  /** False where the job is not alive here. */
+  send(id: string, event: JobEvent): boolean {
+    const live = this.#live.get(id);
+    live?.actor.send(event);
+    return live !== undefined;
+  }
+
+  heartbeat(id: string): boolean {
+    const live = this.#live.get(id);
+    live?.attempt.lived();
+    return live !== undefined && this.send(id, { type: 'chunk.heartbeat' });
+  }
+
+  /** Starts the attempt of a job that was just claimed. */
+  start(job: StoredJob): void {
+    const { clock, logger } = this.#host;
+    const definition = this.#host.definitionOf(job.name);
+    const isInline = isolationOf(definition) === 'inline';
+    const log = logger.child({ jobId: job.id, job: job.name, attempt: job.attempt });
+    const actor = createActor(this.#machine, { input: chartInput(job, clock.now(), !isInline), clock });
+    const startedAt = clock.monotonic();
+    const live: LiveJob = {
+      job,
+      actor,
+      attempt: this.#attemptOf(job, definition, isInline, log),
+      startedAt,
+      heartbeatAt: startedAt,
+      progressAt: startedAt,
+      lastHeartbeatAt: clock.now(),
+      hasNews: false,
+      chunks: job.chunks,
+      items: job.items,
+      total: job.total,
+    };
+    this.#live.set(job.id, live);
+    let last: JobState = 'queued';
+    actor.subscribe({
+      next: ({ value }) => {
+        const state = topState(value);
+        if (state === last) return;
+        last = state;
+        const isOver = isAtRest(state) || isFinal(state) || value === 'superseded';
+        if (isOver) this.#remove(live);
+        if (value !== 'superseded')
+          this.#host.changed(state, () => (isOver ? statusOf(live.job) : this.#status(live)));
+      },
+      error: (error) =>
+        log.error({ err: error }, `the chart of job ${job.id} stopped: ${(error as Error).message}`),
+    });
+    actor.on('*', (emitted) => this.#announce(emitted, live));
+    actor.start();
+    actor.send({ type: 'job.start', at: clock.now() });
+  }
+
+  beats(): Beat[] {
+    return [...this.#live.values()].map((live) => {
+      const { token } = live.attempt.start;
+      const { hasNews } = live;
+      live.hasNews = false;
+      return {
+        id: live.job.id,
+        token,
+        heartbeatAt: hasNews ? live.lastHeartbeatAt : null,
+        total: hasNews ? live.total : null,
+      };
+    });
+  }
+
+  replied({ id, held, intent }: BeatReply): void {
+    const live = this.#live.get(id);
+    if (live === undefined) return;
+    if (!held) live.actor.send({ type: 'lease.lost' });
+    // Asked for in another process; what was asked here is on its way already.
+    else if (intent?.kind === 'cancel') live.actor.send({ type: 'job.cancel', reason: intent.reason });
+    else if (intent?.kind === 'timeout' && live.actor.getSnapshot().matches('running')) {
+      live.actor.send({ type: 'job.timeOut', kind: intent.timeout, by: intent.by });
+    }
+  }
+
+  /** Live jobs past a timeout by more than the stop ladder needs: what the charts' own timers missed. */
+  overdue(): { id: string; kind: TimeoutKind }[] {
+    const found: { id: string; kind: TimeoutKind }[] = [];
+    const now = this.#host.clock.monotonic();
+    for (const { job, actor, startedAt, heartbeatAt, progressAt } of this.#live.values()) {
+      if (!actor.getSnapshot().matches({ running: 'processing' })) continue;
+      const { settings } = job;
+      const late = stopBudgetMs(settings.graceSeconds * 1000);
+      const isPast = (since: number, seconds: number) => now - since > seconds * 1000 + late;
+      const kind = isPast(startedAt, settings.jobTimeoutSeconds)
+        ? 'job'
+        : isPast(heartbeatAt, settings.heartbeatTimeoutSeconds)
+          ? 'heartbeat'
+          : isPast(progressAt, settings.progressTimeoutSeconds)
+            ? 'progress'
+            : job.deadlineAt !== null && this.#host.clock.now() > job.deadlineAt + late
+              ? 'deadline'
+              : null;
+      if (kind !== null) found.push({ id: job.id, kind });
+    }
+    return found;
+  }
+
+  #attemptOf(job: StoredJob, definition: AnyDefinition, isInline: boolean, log: Logger): LiveAttempt {
+    const { clock } = this.#host;
+    const token = job.token as string;
+    const lived = () => {
+      const live = this.#live.get(job.id);
+      if (live === undefined) return;
+      live.heartbeatAt = clock.monotonic();
+      live.lastHeartbeatAt = clock.now();
+      live.hasNews = true;
+    };
+    return {
+      start: {
+        jobId: job.id,
+        name: job.name,
+        attempt: job.attempt,
+        token,
+        input: job.input,
+        checkpoint: job.checkpoint,
+        chunkSize: job.settings.chunkSize,
+      },
+      code: definition,
+      module: definition.module === undefined ? null : moduleUrl(definition.module),
+      beatMs: Math.max(50, Math.min(1000, (job.settings.heartbeatTimeoutSeconds * 1000) / 4)),
+      log,
+      launch: isInline ? launchInline : launchProcess,
+      lived,
+      progressed: (items) => {
+        lived();
+        const live = this.#live.get(job.id);
+        if (live === undefined) return;
+        live.progressAt = clock.monotonic();
+        live.chunks += 1;
+        live.items += items;
+        this.#host.changed('progress', () => this.#status(live));
+      },
+      counted: (total) => {
+        const live = this.#live.get(job.id);
+        if (live === undefined) return;
+        live.total = total;
+        live.hasNews = true;
+      },
+      over: () => {
+        this.#zombies.delete(token);
+        this.#host.slotFreed();
+      },
+    };
+  }
+
+  #announce(emitted: JobEmitted, live: LiveJob): void {
+    const { id } = live.job;
+    logTimeout(live.attempt.log, id, emitted);
+    if (emitted.type !== 'stop.unconfirmed') return;
+    this.#zombies.set(live.attempt.start.token, live.job);
+    this.#host.changed('unconfirmed', () => this.#status(live));
+  }
+
+  #status(live: LiveJob): JobStatus {
+    return statusOf({ ...live.job, chunks: live.chunks, items: live.items }, this.#view(live));
+  }
+
+  #settled(job: StoredJob): void {
+    const live = this.#of(job.id);
+    live.job = job;
+    logTransition(live.attempt.log, job);
+  }
+
+  #remove(live: LiveJob): void {
+    if (this.#live.get(live.job.id) === live) this.#live.delete(live.job.id);
+    live.actor.stop();
+  }
+
+  #of(id: string): LiveJob {
+    const live = this.#live.get(id);
+    if (live === undefined) throw new Error(`job ${id} is not alive here`);
+    return live;
+  }
+}
+
+type ChartValue = ReturnType<ActorRefFrom<typeof jobMachine>['getSnapshot']>['value'];
+
+function topState(value: ChartValue): JobState {
+  const state = typeof value === 'string' ? value : (Object.keys(value)[0] as 'running' | 'stopping');
+  return state === 'superseded' ? 'stopping' : state;
+}

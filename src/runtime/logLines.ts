@@ -1,0 +1,43 @@
+// The log lines of a job's life: one a transition, and those of a timeout word for word as people's alarms
+// already look for them.
+
+import type { Logger } from 'pino';
+import type { StoredJob } from '../engines/engine.ts';
+import type { JobEmitted } from '../machines/job.ts';
+
+export function logFound(log: Logger, count: number): void {
+  log.warn(`Found ${count} stuck job(s), forcing timeout`);
+}
+
+export function logTimedOut(log: Logger, id: string): void {
+  log.info(`Successfully timed out stuck job ${id}`);
+}
+
+export function logNotTimedOut(log: Logger, id: string, error: string): void {
+  log.error(`Failed to timeout stuck job ${id}: ${error}`);
+}
+
+export function logTimeout(log: Logger, id: string, emitted: JobEmitted): void {
+  // A sweep says once how many it found.
+  if (emitted.type === 'timeout.found') return emitted.by === 'monitor' ? undefined : logFound(log, 1);
+  if (emitted.intent.kind !== 'timeout') return;
+  if (emitted.type === 'stop.proven') return logTimedOut(log, id);
+  logNotTimedOut(log, id, 'its code could not be proven stopped; its slot stays held until it is');
+}
+
+export function logTransition(log: Logger, job: StoredJob): void {
+  const { state, timeout, stop, failure } = job;
+  const facts = {
+    state,
+    ...(timeout === null ? {} : { timeout }),
+    ...(stop === null ? {} : { stop }),
+    ...(failure === null ? {} : { err: failure }),
+  };
+  const level =
+    state === 'completed' || state === 'cancelled' || state === 'queued'
+      ? 'info'
+      : state === 'failed'
+        ? 'error'
+        : 'warn';
+  log[level](facts, `job ${job.id} ${state}`);
+}

@@ -1,0 +1,328 @@
+// The runtime that an app embeds: it takes jobs in, runs them within its limits, and sees to it that each
+// ends. What happens to a job is decided in src/machines; this class is the door.
+
+import { EventEmitter } from 'node:events';
+import { hostname } from 'node:os';
+import { v7 as uuid } from 'uuid';
+import type { Engine } from '../engines/engine.ts';
+import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
+import { Acts } from './acts.ts';
+import type { InputOf, Jobs, ResultOf } from './definitions.ts';
+import { ConfigurationError, InputError, JobNotFoundError } from './errors.ts';
+import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
+import { LiveJobs } from './liveJobs.ts';
+import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
+import { checkNumber } from './settings.ts';
+import { type JobEvents, type JobStatus, statusOf } from './status.ts';
+import { prepareJob, type SubmitOptions } from './submission.ts';
+import { Supervision } from './supervision.ts';
+
+export interface Health {
+  /** `degraded`: works, with less than it should. `down`: no job can start. */
+  status: 'ok' | 'degraded' | 'down';
+  reasons: string[];
+}
+
+export interface ListQuery<N extends string> {
+  state?: JobState;
+  name?: N;
+  /** Default 100. */
+  limit?: number;
+}
+
+export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implements AsyncDisposable {
+  readonly maxConcurrentJobs: number;
+  /** The processor's own defaults; a job may have others. */
+  readonly chunkSize: number;
+  readonly jobTimeoutSeconds: number;
+  /** Attempts alive here, by job id. */
+  readonly activeJobs: ReadonlyMap<string, JobStatus>;
+  /** Ids of the jobs that wait for a slot, in order. Read from the engine, never kept here. */
+  readonly jobQueue: AsyncIterable<string> & { size(): Promise<number> };
+
+  readonly #options: ResolvedOptions;
+  readonly #live: LiveJobs;
+  readonly #acts: Acts;
+  readonly #access: JobAccess;
+  readonly #watchers = new Map<string, Set<() => void>>();
+  #opening: Promise<Engine> | null = null;
+  #supervision: Supervision | null = null;
+  #isStopped = false;
+
+  /** Throws ConfigurationError, which names the option, what was expected and what came. */
+  constructor(options: ProcessorOptions<J>) {
+    super();
+    this.#options = resolveOptions(options, process.env);
+    const { clock, engine, logger, jobs, settings, environment } = this.#options;
+    const defaults = { ...environment, ...settings };
+    this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
+    this.chunkSize = defaults.chunkSize ?? 1000;
+    this.jobTimeoutSeconds = defaults.jobTimeoutSeconds ?? 7200;
+    this.#live = new LiveJobs({
+      engine,
+      clock,
+      logger,
+      definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
+      slotFreed: () => this.#supervision?.slotFreed(),
+      changed: (what, status) => {
+        if (what === 'unconfirmed') this.#supervision?.checkQuiet();
+        this.#announce(what, status);
+      },
+    });
+    const open = {
+      engine: () => this.#open(),
+      watch: (id: string, changed: () => void) => this.#watch(id, changed),
+    };
+    this.#acts = new Acts({
+      ...open,
+      clock,
+      logger,
+      live: this.#live,
+      settled: (job) => this.#announce(job.state, () => statusOf(job)),
+    });
+    this.#access = {
+      ...open,
+      statusOf: (job) => statusOf(job, this.#live.view(job.id)),
+      cancel: async (id, reason) => statusOf(await this.#acts.cancel(id, reason)),
+    };
+    this.activeJobs = new ActiveJobs(this.#live);
+    this.jobQueue = {
+      size: async () => (await this.#open()).count(['queued', 'retrying']),
+      [Symbol.asyncIterator]: () => this.#queue(),
+    };
+  }
+
+  /** Begins to run jobs. Before it, submitting and asking work; nothing runs. */
+  async start(): Promise<this> {
+    if (Symbol.for('unstuck.attempt') in globalThis) {
+      throw new ConfigurationError(
+        'start()',
+        'the process of an app',
+        'the process of a job',
+        'A job is importing the file that starts your app: keep its definition in a file of its own.',
+      );
+    }
+    if (this.#isStopped) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
+    const engine = await this.#open();
+    if (this.#supervision !== null) return this;
+    this.#supervision = new Supervision({
+      engine,
+      clock: this.#options.clock,
+      logger: this.#options.logger,
+      live: this.#live,
+      acts: this.#acts,
+      owner: `${hostname()}:${process.pid}:${uuid()}`,
+      names: [...this.#options.jobs.keys()],
+      limit: this.maxConcurrentJobs,
+      monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
+    });
+    this.#supervision.start();
+    return this;
+  }
+
+  /**
+   * Starts nothing more and waits for what runs. After `graceSeconds` (default: never) the rest is stopped
+   * and handed back to the queue, its attempt not used up.
+   */
+  async drain({ graceSeconds = Infinity }: { graceSeconds?: number } = {}): Promise<void> {
+    checkNumber('graceSeconds', graceSeconds, 'seconds, 0 or more', (n) => n >= 0);
+    await this.#supervision?.drain(graceSeconds * 1000);
+  }
+
+  /** Hands back what runs and closes everything: no process, timer or handle is left. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    await this.drain({ graceSeconds: 0 });
+    this.#supervision?.stop();
+    if (this.#opening !== null) await (await this.#opening).close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Resolves when the job is stored. Throws ConfigurationError or InputError before anything is. */
+  async submit<N extends keyof J & string>(
+    name: N,
+    input: InputOf<J[N]>,
+    options?: SubmitOptions,
+  ): Promise<Job<ResultOf<J[N]>>> {
+    const job = await prepareJob(this.#options, name, input, options);
+    const [stored] = await (await this.#open()).submit([job]);
+    if (stored === undefined || stored.input !== job.input) {
+      throw new InputError(
+        `idempotencyKey: expected the input of job ${stored?.id}, which has this key, got another one. Use a new key.`,
+      );
+    }
+    if (stored.id === job.id) this.#announce('queued', () => statusOf(stored));
+    return new JobHandle(stored.id, name, this.#access);
+  }
+
+  /** Throws JobNotFoundError. */
+  async get(id: string): Promise<Job> {
+    const { name } = await storedJob(await this.#open(), id);
+    return new JobHandle(id, name, this.#access);
+  }
+
+  /** Newest first. */
+  async *list({ state, name, limit = 100 }: ListQuery<keyof J & string> = {}): AsyncIterable<JobStatus> {
+    const engine = await this.#open();
+    const query = {
+      ...(state === undefined ? {} : { states: [state] }),
+      ...(name === undefined ? {} : { name }),
+      limit,
+    };
+    for await (const job of engine.list(query)) yield this.#access.statusOf(job);
+  }
+
+  /** Submits a final job again, as a new job that names the old. */
+  async retry(id: string): Promise<Job> {
+    const engine = await this.#open();
+    const { name, input, settings, priority, state } = await storedJob(engine, id);
+    if (!isFinal(state))
+      throw new InputError(`job ${id}: expected a final state to retry from, got ${state}.`);
+    const again = {
+      id: uuid(),
+      name,
+      input,
+      settings,
+      priority,
+      notBefore: null,
+      idempotencyKey: null,
+      retryOf: id,
+    };
+    await engine.submit([again]);
+    return new JobHandle(again.id, name, this.#access);
+  }
+
+  /** For probes: what is wrong, in words. */
+  async health(): Promise<Health> {
+    const reasons: string[] = [];
+    if (this.#supervision === null || this.#isStopped)
+      return { status: 'down', reasons: ['the processor is not started'] };
+    if (this.#supervision.engineFailure !== null) {
+      return {
+        status: 'down',
+        reasons: [`the engine does not answer: ${this.#supervision.engineFailure.message}`],
+      };
+    }
+    const unconfirmed = this.#live.unconfirmed();
+    for (const { id, name, attempt } of unconfirmed) {
+      reasons.push(`job ${id} (${name}, attempt ${attempt}) could not be proven stopped and holds its slot`);
+    }
+    if (this.#supervision.isDraining) reasons.push('the processor is draining');
+    if (unconfirmed.length >= this.maxConcurrentJobs) return { status: 'down', reasons };
+    return { status: reasons.length === 0 ? 'ok' : 'degraded', reasons };
+  }
+
+  /** Makes a waiting job the next for a slot; the limits hold. */
+  async startJob(id: string): Promise<Job> {
+    const engine = await this.#open();
+    const { name } = await storedJob(engine, id);
+    await engine.promote(id);
+    return new JobHandle(id, name, this.#access);
+  }
+
+  /** Ids of the jobs past their time, here or at rest. Ends nothing: the monitor does, or timeoutJob. */
+  async checkStuckJobs(): Promise<string[]> {
+    await this.#open();
+    return ((await this.#supervision?.findStuck()) ?? []).map(({ id }) => id);
+  }
+
+  /** Ends a job as timed out, not to be retried. Resolves when the stop is proven, or known to be impossible. */
+  async timeoutJob(id: string): Promise<JobStatus> {
+    return statusOf(await this.#acts.timeOutByHand(id));
+  }
+
+  /** Seconds: the job timeout of a job that is alive here, or without an id the processor's own. */
+  getTimeoutDuration(id?: string): number {
+    if (id === undefined) return this.jobTimeoutSeconds;
+    const settings = this.#live.settingsOf(id);
+    if (settings === undefined) throw new JobNotFoundError(id, 'a job that is alive in this processor');
+    return settings.jobTimeoutSeconds;
+  }
+
+  /** A sign of life by hand for a job that is alive here. Throws JobNotFoundError for others. */
+  heartbeat(id: string): void {
+    if (!this.#live.heartbeat(id)) throw new JobNotFoundError(id, 'a job that is alive in this processor');
+  }
+
+  /** The background sweep; `start()` calls it. Calling it again changes nothing; disposing stops it. */
+  startTimeoutMonitor(): Disposable {
+    this.#supervision?.startMonitor();
+    return { [Symbol.dispose]: () => this.#supervision?.stopMonitor() };
+  }
+
+  #announce(what: keyof JobEvents, status: () => JobStatus): void {
+    if (this.listenerCount(what) > 0) this.emit(what as FinalState, status());
+  }
+
+  #open(): Promise<Engine> {
+    this.#opening ??= this.#options.engine.open(this.#options.clock).then(() => {
+      this.#options.engine.watch((id) => {
+        for (const changed of this.#watchers.get(id) ?? []) changed();
+      });
+      return this.#options.engine;
+    });
+    return this.#opening;
+  }
+
+  async #watch(id: string, changed: () => void): Promise<() => void> {
+    await this.#open();
+    const watchers = this.#watchers.get(id) ?? new Set();
+    this.#watchers.set(id, watchers.add(changed));
+    return () => {
+      watchers.delete(changed);
+      if (watchers.size === 0) this.#watchers.delete(id);
+    };
+  }
+
+  async *#queue(): AsyncGenerator<string> {
+    yield* (await this.#open()).queue();
+  }
+}
+
+/** A view of the live jobs: each status is made when it is asked for. */
+class ActiveJobs implements ReadonlyMap<string, JobStatus> {
+  readonly #live: LiveJobs;
+
+  constructor(live: LiveJobs) {
+    this.#live = live;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get(id: string): JobStatus | undefined {
+    return this.#live.status(id);
+  }
+
+  has(id: string): boolean {
+    return this.#live.has(id);
+  }
+
+  *keys(): MapIterator<string> {
+    yield* this.#live.ids();
+  }
+
+  *values(): MapIterator<JobStatus> {
+    for (const [, status] of this.entries()) yield status;
+  }
+
+  *entries(): MapIterator<[string, JobStatus]> {
+    for (const id of this.keys()) {
+      const status = this.get(id);
+      if (status !== undefined) yield [id, status];
+    }
+  }
+
+  forEach(callback: (status: JobStatus, id: string, map: ReadonlyMap<string, JobStatus>) => void): void {
+    for (const [id, status] of this.entries()) callback(status, id, this);
+  }
+
+  [Symbol.iterator](): MapIterator<[string, JobStatus]> {
+    return this.entries();
+  }
+}

@@ -1,0 +1,128 @@
+// The options of a processor: checked and completed once, at construction.
+
+import { type Logger, pino } from 'pino';
+import { isChunked } from '../actors/jobCode.ts';
+import type { Clock } from '../engines/clock.ts';
+import type { Engine } from '../engines/engine.ts';
+import { MemoryEngine } from '../engines/memory.ts';
+import { systemClock } from './clock.ts';
+import { type AnyDefinition, isolationOf, type Jobs } from './definitions.ts';
+import { ConfigurationError, describeValue } from './errors.ts';
+import {
+  checkDuration,
+  checkNumber,
+  checkSettings,
+  environmentSettings,
+  type JobSettings,
+  monitorVariable,
+  readVariable,
+  resolveSettings,
+} from './settings.ts';
+
+export interface ProcessorOptions<J extends Jobs> extends JobSettings {
+  /** Where jobs are kept: `'memory'`. No default: nothing is created unasked. */
+  engine: 'memory' | Engine;
+  /** The jobs this processor knows, by name. */
+  jobs: J;
+  /** Attempts alive at once, at least 1. Default 10. */
+  maxConcurrentJobs?: number;
+  /** Pause between two sweeps of the monitor. Default 60. */
+  monitorIntervalSeconds?: number;
+  /** A pino logger. Default: JSON lines on standard output, level `info`. */
+  logger?: Logger;
+  /** For tests: the time to live on. */
+  clock?: Clock;
+}
+
+export interface ResolvedOptions {
+  readonly engine: Engine;
+  readonly jobs: ReadonlyMap<string, AnyDefinition>;
+  readonly maxConcurrentJobs: number;
+  readonly monitorIntervalSeconds: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly settings: JobSettings;
+  readonly environment: JobSettings;
+}
+
+const known = new Set([
+  'engine',
+  'jobs',
+  'maxConcurrentJobs',
+  'monitorIntervalSeconds',
+  'logger',
+  'clock',
+  'jobTimeoutSeconds',
+  'heartbeatTimeoutSeconds',
+  'progressTimeoutSeconds',
+  'queueTimeoutSeconds',
+  'deadlineSeconds',
+  'graceSeconds',
+  'chunkSize',
+  'retry',
+]);
+
+export function resolveOptions(
+  options: ProcessorOptions<Jobs>,
+  environment: NodeJS.ProcessEnv,
+): ResolvedOptions {
+  const { engine, jobs, maxConcurrentJobs, monitorIntervalSeconds, logger, clock, ...settings } = options;
+  for (const field of Object.keys(options)) {
+    if (!known.has(field))
+      throw new ConfigurationError(
+        field,
+        'a known option',
+        'an unknown one',
+        `Known: ${[...known].join(', ')}.`,
+      );
+  }
+  checkNumber(
+    'maxConcurrentJobs',
+    maxConcurrentJobs,
+    'a whole number, 1 or more',
+    (n) => n >= 1 && Number.isInteger(n),
+  );
+  checkDuration('monitorIntervalSeconds', monitorIntervalSeconds);
+  checkSettings(settings);
+  const fromVariable = readVariable(monitorVariable, environment);
+  checkDuration(monitorVariable, fromVariable);
+  return Object.freeze({
+    engine: openable(engine),
+    jobs: new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)])),
+    maxConcurrentJobs: maxConcurrentJobs ?? 10,
+    monitorIntervalSeconds: monitorIntervalSeconds ?? fromVariable ?? 60,
+    logger: logger ?? pino({ name: 'unstuck' }),
+    clock: clock ?? systemClock,
+    settings,
+    environment: environmentSettings(environment),
+  });
+}
+
+/** The settings that a job submitted now would run with. */
+export function settingsFor(options: ResolvedOptions, definition: AnyDefinition, submit?: JobSettings) {
+  return resolveSettings([submit, definition, options.settings, options.environment], {
+    chunked: isChunked(definition),
+    inline: isolationOf(definition) === 'inline',
+  });
+}
+
+function openable(engine: unknown): Engine {
+  if (engine === 'memory') return new MemoryEngine();
+  if (typeof engine === 'object' && engine !== null && 'claim' in engine) return engine as Engine;
+  throw new ConfigurationError(
+    'engine',
+    "'memory'",
+    describeValue(engine),
+    'It has no default: say where jobs are kept.',
+  );
+}
+
+function checkJob(name: string, job: unknown): AnyDefinition {
+  const field = `jobs.${name}`;
+  if (name === '') throw new ConfigurationError('jobs', 'names that are not empty', 'an empty one');
+  if (typeof job !== 'object' || job === null || !('run' in job || 'chunks' in job)) {
+    throw new ConfigurationError(field, 'a job of defineJob or defineChunkedJob', describeValue(job));
+  }
+  checkSettings(job as JobSettings, `${field}.`);
+  return job as AnyDefinition;
+}

@@ -1,0 +1,175 @@
+// The settings of a job: their names, defaults, environment variables, checks, and who wins. This is the only
+// place that knows; the options table of the README is checked against it by a test.
+
+import type { FrozenSettings } from '../engines/engine.ts';
+import { ConfigurationError, describeValue } from './errors.ts';
+
+export type RetryOutcome = 'failed' | 'timedOut';
+
+export interface RetrySettings {
+  /** Attempts in all, at least 1. Default 1: no retry. */
+  maxAttempts?: number;
+  /** Which outcomes are tried again. Default: both. A cancel or a timeout by hand never is. */
+  on?: RetryOutcome[];
+  /** The pause before the next attempt; it never passes the deadline. Default: fixed, 0 s. */
+  backoff?: { kind: 'fixed' | 'exponential'; seconds: number; maxSeconds?: number };
+}
+
+/** Seconds everywhere, fractions allowed; Infinity = off. The nearest wins: submit, definition, processor, environment, default. */
+export interface JobSettings {
+  /** From the start of an attempt to its end. Default 7200. */
+  jobTimeoutSeconds?: number;
+  /** From the last sign of life. Default 60; inline code beats only by hand, so there it is off unless set. */
+  heartbeatTimeoutSeconds?: number;
+  /** From the last finished chunk. Default 600 for chunked jobs, off for others. */
+  progressTimeoutSeconds?: number;
+  /** From submit to the first start. Default off. */
+  queueTimeoutSeconds?: number;
+  /** From submit to the final state, all attempts together. Default off. */
+  deadlineSeconds?: number;
+  /** Between the signal and the kill. Default 5. 0 skips straight to the kill. */
+  graceSeconds?: number;
+  /** Items a chunk should hold, at least 1. Default 1000. */
+  chunkSize?: number;
+  retry?: RetrySettings;
+}
+
+const timeouts = [
+  'jobTimeoutSeconds',
+  'heartbeatTimeoutSeconds',
+  'progressTimeoutSeconds',
+  'queueTimeoutSeconds',
+  'deadlineSeconds',
+] as const;
+
+/** Every number of a job with its default and variable, in the order of the options table. */
+export const numberSettings = [
+  { name: 'jobTimeoutSeconds', fallback: 7200, variable: 'RECONCILIATION_JOB_TIMEOUT_SECONDS' },
+  { name: 'heartbeatTimeoutSeconds', fallback: 60, variable: 'RECONCILIATION_HEARTBEAT_TIMEOUT_SECONDS' },
+  { name: 'progressTimeoutSeconds', fallback: 600, variable: 'RECONCILIATION_PROGRESS_TIMEOUT_SECONDS' },
+  { name: 'queueTimeoutSeconds', fallback: Infinity, variable: 'RECONCILIATION_QUEUE_TIMEOUT_SECONDS' },
+  { name: 'deadlineSeconds', fallback: Infinity, variable: 'RECONCILIATION_DEADLINE_SECONDS' },
+  { name: 'graceSeconds', fallback: 5, variable: 'RECONCILIATION_GRACE_SECONDS' },
+  { name: 'chunkSize', fallback: 1000, variable: 'RECONCILIATION_CHUNK_SIZE' },
+] as const;
+
+export const monitorVariable = 'RECONCILIATION_MONITOR_INTERVAL_SECONDS';
+
+/** Throws ConfigurationError at the first field that cannot be used. `prefix` says whose field it is. */
+export function checkSettings(settings: JobSettings, prefix = ''): void {
+  for (const name of timeouts) checkDuration(prefix + name, settings[name]);
+  checkNumber(
+    `${prefix}graceSeconds`,
+    settings.graceSeconds,
+    'seconds, 0 or more',
+    (n) => n >= 0 && n < Infinity,
+  );
+  checkNumber(
+    `${prefix}chunkSize`,
+    settings.chunkSize,
+    'a whole number, 1 or more',
+    (n) => n >= 1 && Number.isInteger(n),
+  );
+  const { retry } = settings;
+  if (retry === undefined) return;
+  checkNumber(
+    `${prefix}retry.maxAttempts`,
+    retry.maxAttempts,
+    'a whole number, 1 or more',
+    (n) => n >= 1 && Number.isInteger(n),
+  );
+  for (const outcome of retry.on ?? []) {
+    if (outcome !== 'failed' && outcome !== 'timedOut') {
+      throw new ConfigurationError(`${prefix}retry.on`, "'failed' or 'timedOut'", describeValue(outcome));
+    }
+  }
+  if (retry.backoff === undefined) return;
+  if (retry.backoff.kind !== 'fixed' && retry.backoff.kind !== 'exponential') {
+    throw new ConfigurationError(
+      `${prefix}retry.backoff.kind`,
+      "'fixed' or 'exponential'",
+      describeValue(retry.backoff.kind),
+    );
+  }
+  checkNumber(
+    `${prefix}retry.backoff.seconds`,
+    retry.backoff.seconds,
+    'seconds, 0 or more',
+    (n) => n >= 0 && n < Infinity,
+  );
+  checkDuration(`${prefix}retry.backoff.maxSeconds`, retry.backoff.maxSeconds);
+}
+
+export function checkDuration(field: string, value: unknown): void {
+  checkNumber(field, value, 'seconds above 0, or Infinity for off', (n) => n > 0);
+}
+
+export function checkNumber(
+  field: string,
+  value: unknown,
+  expected: string,
+  fits: (n: number) => boolean,
+): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number' || !fits(value))
+    throw new ConfigurationError(field, expected, describeValue(value));
+}
+
+/** A number from the environment, or undefined. `off` means Infinity; anything else unusable is an error. */
+export function readVariable(variable: string, environment: NodeJS.ProcessEnv): number | undefined {
+  const text = environment[variable]?.trim();
+  if (text === undefined || text === '') return undefined;
+  if (text === 'off') return Infinity;
+  const value = Number(text);
+  if (Number.isNaN(value))
+    throw new ConfigurationError(variable, 'a number of seconds, or off', describeValue(text));
+  return value;
+}
+
+export function environmentSettings(environment: NodeJS.ProcessEnv): JobSettings {
+  const found: Record<string, number> = {};
+  for (const { name, variable } of numberSettings) {
+    const value = readVariable(variable, environment);
+    if (value === undefined) continue;
+    // Checked one by one, so that the error names the variable and not the option it stands for.
+    try {
+      checkSettings({ [name]: value });
+    } catch (error) {
+      if (error instanceof ConfigurationError)
+        throw new ConfigurationError(variable, error.expected, error.got);
+      throw error;
+    }
+    found[name] = value;
+  }
+  return found;
+}
+
+/** The layers nearest first; what no layer sets takes the default for this kind of job. */
+export function resolveSettings(
+  layers: readonly (JobSettings | undefined)[],
+  job: { chunked: boolean; inline: boolean },
+): FrozenSettings {
+  const nearest = <K extends keyof JobSettings>(name: K) =>
+    layers.find((layer) => layer?.[name] !== undefined)?.[name];
+  const numbers = Object.fromEntries(
+    numberSettings.map(({ name, fallback }) => [name, nearest(name) ?? fallback]),
+  ) as Record<(typeof numberSettings)[number]['name'], number>;
+  // What a layer meant for all kinds of jobs must not time out one that cannot give the sign.
+  if (
+    job.inline &&
+    layers[0]?.heartbeatTimeoutSeconds === undefined &&
+    layers[1]?.heartbeatTimeoutSeconds === undefined
+  ) {
+    numbers.heartbeatTimeoutSeconds = Infinity;
+  }
+  if (!job.chunked) numbers.progressTimeoutSeconds = Infinity;
+  const retry = Object.assign({}, ...layers.map((layer) => layer?.retry).reverse()) as RetrySettings;
+  return Object.freeze({
+    ...numbers,
+    retry: Object.freeze({
+      maxAttempts: retry.maxAttempts ?? 1,
+      on: Object.freeze([...(retry.on ?? (['failed', 'timedOut'] as const))]),
+      backoff: Object.freeze({ kind: 'fixed' as const, seconds: 0, maxSeconds: Infinity, ...retry.backoff }),
+    }),
+  });
+}

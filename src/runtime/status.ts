@@ -1,0 +1,90 @@
+// A job as people and programs see it: the stored row, with what its live attempt adds where it runs here.
+
+import type { StoredJob } from '../engines/engine.ts';
+import type { StopRecord } from '../machines/ladder.ts';
+import type { JobState, TimeoutKind } from '../machines/states.ts';
+import type { StoredFailure } from '../machines/verdict.ts';
+
+export interface JobStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly state: JobState;
+  /** The live attempt, else the last; 0 before the first. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly progress: {
+    /** Chunks whose checkpoint is durable. */
+    readonly chunks: number;
+    readonly items: number;
+    /** Items in all, where the job said. */
+    readonly total: number | null;
+  };
+  readonly submittedAt: Date;
+  /** Of the live or last attempt. */
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly lastHeartbeat: Date | null;
+  readonly lastProgress: Date | null;
+  /** The timeout that ended the job, or its last attempt. */
+  readonly timeout: TimeoutKind | null;
+  readonly reason: string | null;
+  readonly failure: StoredFailure | null;
+  /** How the last attempt that had to be stopped ended, and what was proven of it. */
+  readonly stop: StopRecord | null;
+  /** Each transition, oldest first. */
+  readonly history: readonly JobTransition[];
+  /** The final job that this one repeats by hand. */
+  readonly retryOf: string | null;
+}
+
+export interface JobTransition {
+  readonly state: JobState;
+  readonly at: Date;
+  readonly attempt: number;
+  readonly timeout?: TimeoutKind;
+  readonly reason?: string;
+  readonly stop?: StopRecord;
+}
+
+/** What a live attempt knows before it is stored. */
+export interface LiveView {
+  readonly state: JobState;
+  readonly lastHeartbeatAt: number;
+  readonly total: number | null;
+  readonly timeout: TimeoutKind | null;
+  readonly stop: StopRecord | null;
+}
+
+export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
+  return {
+    id: job.id,
+    name: job.name,
+    state: live?.state ?? job.state,
+    attempt: job.attempt,
+    maxAttempts: job.settings.retry.maxAttempts,
+    progress: { chunks: job.chunks, items: job.items, total: live?.total ?? job.total },
+    submittedAt: new Date(job.submittedAt),
+    startedAt: toDate(job.startedAt),
+    endedAt: toDate(job.endedAt),
+    lastHeartbeat: toDate(live?.lastHeartbeatAt ?? job.lastHeartbeatAt),
+    lastProgress: toDate(job.lastProgressAt),
+    timeout: live?.timeout ?? job.timeout,
+    reason: job.reason,
+    failure: job.failure,
+    stop: live?.stop ?? job.stop,
+    history: job.history.map((entry) => ({ ...entry, at: new Date(entry.at) })),
+    retryOf: job.retryOf,
+  };
+}
+
+function toDate(at: number | null): Date | null {
+  return at === null ? null : new Date(at);
+}
+
+/** What a processor emits: a job's status under the name of the state it came to, and between states. */
+export type JobEvents = { [S in JobState]: [status: JobStatus] } & {
+  /** A chunk's checkpoint is durable. */
+  progress: [status: JobStatus];
+  /** An attempt could not be proven stopped; it holds its slot. */
+  unconfirmed: [status: JobStatus];
+};

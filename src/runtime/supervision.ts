@@ -1,0 +1,210 @@
+// A processor at work: the supervisor that claims and counts, the monitor that sweeps, the timer of the jobs
+// at rest and the keeper of the leases, started together and stopped together.
+
+import type { Logger } from 'pino';
+import { createActor, fromPromise } from 'xstate';
+import { createDueTimer } from '../actors/dueTimer.ts';
+import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
+import type { Clock } from '../engines/clock.ts';
+import { type Engine, StaleAttemptError } from '../engines/engine.ts';
+import { monitorMachine } from '../machines/monitor.ts';
+import { isAtRest, type TimeoutKind } from '../machines/states.ts';
+import { supervisorMachine } from '../machines/supervisor.ts';
+import type { Acts } from './acts.ts';
+import type { LiveJobs } from './liveJobs.ts';
+import { logFound } from './logLines.ts';
+
+/** How long a silent owner keeps its jobs. */
+const leaseMs = 15_000;
+/** Often enough that what was asked elsewhere is seen within a second. */
+const beatIntervalMs = 1_000;
+
+interface Stoppable {
+  start(): unknown;
+  stop(): unknown;
+}
+
+export interface StuckJob {
+  readonly id: string;
+  readonly kind: TimeoutKind;
+}
+
+export interface SupervisionOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly live: LiveJobs;
+  readonly acts: Acts;
+  readonly owner: string;
+  readonly names: readonly string[];
+  readonly limit: number;
+  readonly monitorIntervalMs: number;
+}
+
+export class Supervision {
+  readonly #options: SupervisionOptions;
+  readonly #supervisor;
+  readonly #dueTimer;
+  readonly #leaseKeeper: Stoppable;
+  #monitor: Stoppable | null = null;
+  readonly #unwatch: () => void;
+  #quiet = Promise.withResolvers<void>();
+  #isWakeDue = false;
+  /** The last failure of the engine, until it answers again. */
+  engineFailure: Error | null = null;
+
+  constructor(options: SupervisionOptions) {
+    this.#options = options;
+    const { engine, clock, live, owner, names, limit } = options;
+    const failed = (error: unknown) => this.#failed(error);
+    const claimJobs = fromPromise<number, { slots: number }>(async ({ input: { slots } }) => {
+      const jobs = await engine.claim({ owner, limit: slots, names, leaseMs }).catch((error) => {
+        failed(error);
+        throw error;
+      });
+      this.engineFailure = null;
+      for (const job of jobs) live.start(job);
+      return jobs.length;
+    });
+    this.#supervisor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), {
+      input: { limit },
+      clock,
+    });
+    this.#dueTimer = createActor(createDueTimer(engine, clock, { due: () => this.#endDue(), failed }), {
+      clock,
+    });
+    const keeper = createLeaseKeeper(
+      engine,
+      clock,
+      { intervalMs: beatIntervalMs, leaseMs },
+      { beats: () => live.beats(), replied: (reply) => live.replied(reply), failed },
+    );
+    this.#leaseKeeper = createActor(keeper, { clock });
+    this.#unwatch = engine.watch((_, state) => {
+      if (isAtRest(state)) this.#wake();
+    });
+  }
+
+  start(): void {
+    this.#supervisor.start();
+    this.#leaseKeeper.start();
+    this.#dueTimer.start();
+    this.startMonitor();
+    this.#wake();
+  }
+
+  get isDraining(): boolean {
+    const snapshot = this.#supervisor.getSnapshot();
+    return (
+      snapshot.status !== 'active' ||
+      snapshot.matches('draining') ||
+      snapshot.matches({ claiming: 'closing' })
+    );
+  }
+
+  slotFreed(): void {
+    if (this.#supervisor.getSnapshot().status === 'active') this.#supervisor.send({ type: 'slot.freed' });
+    this.checkQuiet();
+  }
+
+  /** Called when an attempt ended, or proved impossible to end: a drain may be over. */
+  checkQuiet(): void {
+    if (
+      this.isDraining &&
+      !this.#supervisor.getSnapshot().matches({ claiming: 'closing' }) &&
+      this.#options.live.isQuiet()
+    ) {
+      this.#quiet.resolve();
+    }
+  }
+
+  startMonitor(): void {
+    if (this.#monitor !== null) return;
+    const { clock, logger, monitorIntervalMs } = this.#options;
+    const machine = monitorMachine.provide({ actors: { sweep: fromPromise(async () => this.sweep()) } });
+    const monitor = createActor(machine, { input: { intervalMs: monitorIntervalMs }, clock });
+    monitor.on('sweep.failed', ({ error }) => {
+      this.#failed(error);
+      logger.error({ err: error }, `the monitor's sweep failed: ${(error as Error).message}`);
+    });
+    monitor.start();
+    this.#monitor = monitor;
+  }
+
+  stopMonitor(): void {
+    this.#monitor?.stop();
+    this.#monitor = null;
+  }
+
+  /** Claims nothing more; resolves when no attempt is left but those that cannot be proven over. */
+  async drain(graceMs: number): Promise<void> {
+    const { clock, live } = this.#options;
+    if (!this.isDraining) this.#supervisor.send({ type: 'processor.drain' });
+    const timer = clock.setTimeout(() => {
+      for (const id of [...live.ids()]) live.send(id, { type: 'job.handBack' });
+      this.checkQuiet();
+    }, graceMs);
+    this.checkQuiet();
+    await this.#quiet.promise;
+    clock.clearTimeout(timer);
+  }
+
+  stop(): void {
+    this.#unwatch();
+    this.stopMonitor();
+    this.#leaseKeeper.stop();
+    this.#dueTimer.stop();
+    this.#supervisor.stop();
+  }
+
+  /** Finds, ends nothing: live jobs past their time, and jobs at rest past theirs. */
+  async findStuck(): Promise<StuckJob[]> {
+    const { engine, clock, live } = this.#options;
+    const resting = (await engine.due()).map(({ id, deadlineAt }): StuckJob => {
+      return { id, kind: deadlineAt !== null && deadlineAt <= clock.now() ? 'deadline' : 'queue' };
+    });
+    return [...live.overdue(), ...resting];
+  }
+
+  async sweep(): Promise<void> {
+    const { engine, live, acts } = this.#options;
+    await this.#end(await this.findStuck());
+    for (const job of await engine.lapsed()) {
+      if (live.has(job.id)) continue;
+      await acts.recover(job).catch((error) => {
+        // Another processor was quicker, or its owner came back.
+        if (!(error instanceof StaleAttemptError)) throw error;
+      });
+    }
+    this.engineFailure = null;
+    this.#wake();
+  }
+
+  async #endDue(): Promise<void> {
+    const resting = await this.findStuck();
+    await this.#end(resting.filter(({ kind }) => kind === 'queue' || kind === 'deadline'));
+    this.#supervisor.send({ type: 'work.available' });
+  }
+
+  async #end(found: StuckJob[]): Promise<void> {
+    if (found.length === 0) return;
+    logFound(this.#options.logger, found.length);
+    for (const { id, kind } of found) await this.#options.acts.timeOutFound(id, kind);
+  }
+
+  /** Once a turn, however many jobs came to rest in it. */
+  #wake(): void {
+    if (this.#isWakeDue) return;
+    this.#isWakeDue = true;
+    queueMicrotask(() => {
+      this.#isWakeDue = false;
+      if (this.#supervisor.getSnapshot().status === 'active')
+        this.#supervisor.send({ type: 'work.available' });
+      if (this.#dueTimer.getSnapshot().status === 'active') this.#dueTimer.send({ type: 'rest.changed' });
+    });
+  }
+
+  #failed(error: unknown): void {
+    this.engineFailure = error instanceof Error ? error : new Error(String(error));
+  }
+}
