@@ -83,11 +83,14 @@ function relay(
 ): void {
   switch (message.type) {
     case 'heartbeat':
-      return port.heartbeat();
+      port.heartbeat();
+      return;
     case 'acknowledged':
-      return port.acknowledged();
+      port.acknowledged();
+      return;
     case 'total':
-      return port.total(message.items);
+      port.total(message.items);
+      return;
     case 'checkpoint':
       port.checkpoint(message.checkpoint, message.rows, message.items).then(
         () => send({ type: 'checkpoint.saved', error: null }),

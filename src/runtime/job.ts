@@ -11,7 +11,7 @@ export type Jsonified<T> = T extends { toJSON(): infer J }
   ? Jsonified<J>
   : T extends string | number | boolean | null
     ? T
-    : T extends undefined | void
+    : [T] extends [undefined]
       ? null
       : T extends (infer Item)[]
         ? Jsonified<Item>[]

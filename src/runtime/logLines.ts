@@ -18,11 +18,13 @@ export function logNotTimedOut(log: Logger, id: string, error: string): void {
 }
 
 export function logTimeout(log: Logger, id: string, emitted: JobEmitted): void {
-  // A sweep says once how many it found.
-  if (emitted.type === 'timeout.found') return emitted.by === 'monitor' ? undefined : logFound(log, 1);
-  if (emitted.intent.kind !== 'timeout') return;
-  if (emitted.type === 'stop.proven') return logTimedOut(log, id);
-  logNotTimedOut(log, id, 'its code could not be proven stopped; its slot stays held until it is');
+  if (emitted.type === 'timeout.found') {
+    // A sweep says once how many it found.
+    if (emitted.by !== 'monitor') logFound(log, 1);
+  } else if (emitted.intent.kind === 'timeout') {
+    if (emitted.type === 'stop.proven') logTimedOut(log, id);
+    else logNotTimedOut(log, id, 'its code could not be proven stopped; its slot stays held until it is');
+  }
 }
 
 export function logTransition(log: Logger, job: StoredJob): void {

@@ -65,7 +65,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
       slotFreed: () => this.#supervision?.slotFreed(),
       changed: (what, status) => {
-        if (what === 'unconfirmed') this.#supervision?.checkQuiet();
+        this.#supervision?.checkQuiet();
         this.#announce(what, status);
       },
     });

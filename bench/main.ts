@@ -1,0 +1,48 @@
+// npm run bench -- NAME [--json] [--quick]: runs one benchmark. A table for people; with --json one object on
+// standard output. Ends with 1 when a bar does not hold.
+
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { Benchmark } from './benchmark.ts';
+import { scale } from './scale.ts';
+
+const benchmarks: Record<string, Benchmark> = { scale };
+
+const usage = `npm run bench -- NAME [--json] [--quick]
+
+${Object.entries(benchmarks)
+  .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
+  .join('\n')}
+
+  --json       one object on standard output
+  --quick      fewer rounds, within 45 s`;
+
+try {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  const name = positionals[0] ?? '';
+  const benchmark = benchmarks[name];
+  if (values.help === true || (benchmark === undefined && name === '')) {
+    console.log(usage);
+    process.exit(values.help === true ? 0 : 2);
+  }
+  if (benchmark === undefined || positionals.length > 1) {
+    throw new Error(`expected one benchmark of ${Object.keys(benchmarks).join(', ')}, got ${positionals.join(' ')}`);
+  }
+  const progress = (line: string) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${line}`);
+  const { rows, bars } = await benchmark.run({ quick: values.quick === true, progress });
+  progress('');
+  const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
+  if (values.json === true) console.log(JSON.stringify({ name, machine, rows, bars }));
+  else {
+    console.log(machine);
+    console.table(rows);
+    console.table(bars);
+  }
+  process.exitCode = bars.every(({ holds }) => holds) ? 0 : 1;
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 2;
+}
