@@ -6,8 +6,6 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    reporters: process.env.CI
-      ? ['default', './test/support/countingReporter.ts']
-      : ['default', './test/support/countingReporter.ts'],
+    reporters: ['default', './test/support/countingReporter.ts'],
   },
 });

@@ -28,8 +28,10 @@ export function createChunkProcessor(
   return fromCallback<AttemptCommand, { jobId: string }>(({ input: { jobId }, receive, sendBack }) => {
     const live = attemptOf(jobId);
     const { token } = live.start;
-    const report = (event: JobEvent) => sendBack(event);
     let isChartOver = false;
+    const report = (event: JobEvent) => {
+      if (!isChartOver) sendBack(event);
+    };
     let askedAt: number | null = null;
     let total: number | null = null;
 
@@ -48,7 +50,7 @@ export function createChunkProcessor(
 
     const port: AttemptPort = {
       heartbeat() {
-        if (isChartOver) return live.log.debug('late heartbeat refused');
+        if (isChartOver) return;
         live.lived();
         report({ type: 'chunk.heartbeat' });
       },

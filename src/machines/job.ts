@@ -55,7 +55,7 @@ export interface JobChartContext extends JobChartInput {
 }
 
 export type JobEvent =
-  | { type: 'job.start'; at: number }
+  | { type: 'job.start'; attempt: number; at: number }
   | { type: 'job.cancel'; reason: string | null }
   | { type: 'job.timeOut'; kind: TimeoutKind; by: FoundBy }
   | { type: 'job.handBack' }
@@ -172,7 +172,7 @@ export const jobMachine = setup({
       event.type === 'job.timeOut' && (event.by === 'hand' || event.kind === 'deadline'),
   },
   actions: {
-    recordStart: assign(({ event }) => (event.type === 'job.start' ? { now: event.at } : {})),
+    recordStart: assign(({ event }) => (event.type === 'job.start' ? { attempt: event.attempt, now: event.at } : {})),
     startAttempt: spawnChild('processChunks', {
       id: 'attempt',
       input: ({ context }) => ({ jobId: context.jobId }),

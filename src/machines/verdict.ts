@@ -39,6 +39,7 @@ export interface Verdict {
 
 /** The part of the chart's context that decides. */
 export interface RetryFacts {
+  /** The live attempt, else the last; 0 before the first. */
   attempt: number;
   maxAttempts: number;
   retryOn: readonly ('failed' | 'timedOut')[];

@@ -11,8 +11,7 @@ export function chartInput(job: StoredJob, now: number, isKillable: boolean): Jo
   const { settings } = job;
   return {
     jobId: job.id,
-    // A claimed row carries its attempt's number already, a row at rest that of the last one.
-    attempt: Math.max(1, job.attempt),
+    attempt: job.attempt,
     maxAttempts: settings.retry.maxAttempts,
     retryOn: settings.retry.on,
     backoff: {

@@ -172,7 +172,7 @@ export class LiveJobs {
     });
     actor.on('*', (emitted) => this.#announce(emitted, live));
     actor.start();
-    actor.send({ type: 'job.start', at: clock.now() });
+    actor.send({ type: 'job.start', attempt: job.attempt, at: clock.now() });
   }
 
   beats(): Beat[] {

@@ -1,0 +1,169 @@
+// Compares one bucket. Its exceptions, its counts and the mark that it is done become durable in one transaction:
+// a chunk is either done once, with everything it found, or not at all.
+
+import type { DuckDBValue } from '@duckdb/node-api';
+import type { Plan } from './plan.ts';
+import type { Staging } from './staging.ts';
+
+/** Counts of rows, of the chunks done so far. */
+export interface Counts {
+  left: number;
+  right: number;
+  matched: number;
+  mismatched: number;
+  onlyLeft: number;
+  onlyRight: number;
+}
+
+// A text as a decimal where that is exact: up to 19 digits before the point and 18 after, an exponent where its
+// value still fits. Else NULL, and the pair is compared as text. Two such numbers can be subtracted without overflow.
+export const exactDecimal = `CREATE MACRO exact(v) AS CASE
+  WHEN regexp_full_match(v, '\\s*[+-]?(\\d{1,19}(\\.\\d{0,18})?|\\.\\d{1,18})\\s*') THEN TRY_CAST(v AS DECIMAL(38, 18))
+  WHEN regexp_full_match(v, '[+-]?\\d{1,19}(\\.\\d{0,18})?[eE][+-]?\\d{1,2}')
+   AND length(regexp_extract(v, '\\.(\\d*)', 1)) - CAST(regexp_extract(v, '[eE](.*)', 1) AS INTEGER) <= 18
+   AND length(regexp_extract(v, '(\\d+)', 1)) + CAST(regexp_extract(v, '[eE](.*)', 1) AS INTEGER) <= 19
+  THEN TRY_CAST(v AS DECIMAL(38, 18)) END`;
+
+export async function compareBucket(staging: Staging, bucket: number): Promise<void> {
+  const { database } = staging;
+  await database.transaction(async () => {
+    await findDuplicates(staging, bucket);
+    await findExceptions(staging, bucket);
+    const [row] = await database.rows(
+      `SELECT (SELECT count(*) FROM exceptions WHERE in_left AND in_right)::DOUBLE AS mismatched,
+         (SELECT count(*) FROM exceptions WHERE in_right IS NULL)::DOUBLE AS "onlyLeft",
+         (SELECT count(*) FROM exceptions WHERE in_left IS NULL)::DOUBLE AS "onlyRight",
+         (SELECT count(*) FROM duplicate_keys WHERE left_count > 1)::DOUBLE AS "leftKeys",
+         (SELECT count(*) FROM duplicate_keys WHERE right_count > 1)::DOUBLE AS "rightKeys"`,
+    );
+    const found = row as unknown as Found;
+    const duplicates = found.leftKeys + found.rightKeys > 0 ? await storeDuplicates(staging, bucket) : [0, 0];
+    await storeExceptions(staging, found);
+    const updated = await database.run(
+      `UPDATE chunks SET runs = runs + 1, done = true, mismatched = $2, only_left = $3, only_right = $4,
+         left_duplicate_keys = $5, right_duplicate_keys = $6, left_duplicate_rows = $7, right_duplicate_rows = $8
+       WHERE bucket = $1 AND NOT done`,
+      [
+        bucket,
+        found.mismatched,
+        found.onlyLeft,
+        found.onlyRight,
+        found.leftKeys,
+        found.rightKeys,
+        ...duplicates,
+      ],
+    );
+    if (updated !== 1) throw new Error(`chunk ${bucket} was already done: refusing to count it twice`);
+  });
+}
+
+interface Found {
+  mismatched: number;
+  onlyLeft: number;
+  onlyRight: number;
+  leftKeys: number;
+  rightKeys: number;
+}
+
+/** Which buckets are done, in order. */
+export async function doneBuckets(staging: Staging): Promise<number[]> {
+  const rows = await staging.database.rows('SELECT bucket FROM chunks WHERE done ORDER BY bucket');
+  return rows.map((row) => Number(row.bucket));
+}
+
+export async function progressOf(staging: Staging): Promise<{ done: number; counts: Counts }> {
+  const [row] = await staging.database.rows(
+    `SELECT count(*)::DOUBLE AS done, coalesce(sum(left_rows), 0)::DOUBLE AS "left", coalesce(sum(right_rows), 0)::DOUBLE AS "right",
+       coalesce(sum(left_rows - left_duplicate_rows - mismatched - only_left), 0)::DOUBLE AS matched,
+       coalesce(sum(mismatched), 0)::DOUBLE AS mismatched, coalesce(sum(only_left), 0)::DOUBLE AS "onlyLeft",
+       coalesce(sum(only_right), 0)::DOUBLE AS "onlyRight"
+     FROM chunks WHERE done`,
+  );
+  const { done, ...counts } = row as unknown as Counts & { done: number };
+  return { done, counts };
+}
+
+// A key that stands 5 000 times on each side would join to 25 million rows: such keys are found before the join
+// and kept out of it, on both sides.
+async function findDuplicates({ database, plan }: Staging, bucket: number): Promise<void> {
+  const several = (side: 'left' | 'right', letter: string) => {
+    const keys = plan.key.map((column, index) => `${letter}${column[side]} AS k${index}`);
+    return `SELECT ${keys.join(', ')}, count(*) AS n FROM ${side}_rows WHERE bucket = $1 GROUP BY ALL HAVING count(*) > 1`;
+  };
+  await database.run(
+    `CREATE OR REPLACE TEMP TABLE duplicate_keys AS
+     SELECT ${plan.key.map((_, index) => `k${index}`).join(', ')}, sum(l) AS left_count, sum(r) AS right_count
+     FROM (SELECT * EXCLUDE (n), n AS l, 0 AS r FROM (${several('left', 'l')})
+           UNION ALL SELECT * EXCLUDE (n), 0, n FROM (${several('right', 'r')}))
+     GROUP BY ALL`,
+    [bucket],
+  );
+}
+
+/** Fills `exceptions` with the rows that do not match; `d0`, `d1`, … say which compared columns differ. */
+async function findExceptions({ database, plan }: Staging, bucket: number): Promise<void> {
+  const unique = (side: 'left' | 'right') =>
+    `SELECT * EXCLUDE (bucket), true AS in_${side}
+     FROM ${side}_rows t ANTI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1`;
+  const values: DuckDBValue[] = [bucket];
+  const differs = plan.compared.map(({ left, right, tolerance }, index) => {
+    if (tolerance === null) return `l${left} IS DISTINCT FROM r${right} AS d${index}`;
+    values.push(tolerance);
+    const distance = `abs(exact(CAST(l${left} AS VARCHAR)) - exact(CAST(r${right} AS VARCHAR)))`;
+    return `CASE WHEN l${left} IS NOT DISTINCT FROM r${right} THEN false
+      ELSE NOT coalesce(${distance} <= CAST($${values.length} AS DECIMAL(38, 18)), false) END AS d${index}`;
+  });
+  const joined = plan.key.map((column) => `l.l${column.left} IS NOT DISTINCT FROM r.r${column.right}`);
+  const anyDiffers = plan.compared.map((_, index) => ` OR d${index}`).join('');
+  await database.run(
+    `CREATE OR REPLACE TEMP TABLE exceptions AS
+     SELECT * FROM (
+       SELECT ${['l.*', 'r.*', ...differs].join(', ')}
+       FROM (${unique('left')}) l FULL JOIN (${unique('right')}) r ON ${joined.join(' AND ')})
+     WHERE in_left IS NULL OR in_right IS NULL${anyDiffers}`,
+    values,
+  );
+}
+
+/** Resolves with the rows taken out, left and right. */
+async function storeDuplicates({ database, plan }: Staging, bucket: number): Promise<[number, number]> {
+  const store = (side: 'left' | 'right') =>
+    database.run(
+      `INSERT INTO duplicate_${side} SELECT t.* EXCLUDE (bucket)
+       FROM ${side}_rows t SEMI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1`,
+      [bucket],
+    );
+  return [await store('left'), await store('right')];
+}
+
+async function storeExceptions({ database, plan }: Staging, found: Found): Promise<void> {
+  const all = (letter: string, columns: readonly string[]) =>
+    columns.map((_, index) => `${letter}${index}`).join(', ');
+  if (found.onlyLeft > 0) {
+    await database.run(
+      `INSERT INTO only_left SELECT ${all('l', plan.left)} FROM exceptions WHERE in_right IS NULL`,
+    );
+  }
+  if (found.onlyRight > 0) {
+    await database.run(
+      `INSERT INTO only_right SELECT ${all('r', plan.right)} FROM exceptions WHERE in_left IS NULL`,
+    );
+  }
+  if (found.mismatched > 0) {
+    const keys = plan.key.map((column) => `l${column.left}`).join(', ');
+    const fields = plan.compared.map(
+      ({ left, right }, field) =>
+        `SELECT ${keys}, ${field}, CAST(l${left} AS VARCHAR), CAST(r${right} AS VARCHAR)
+         FROM exceptions WHERE in_left AND in_right AND d${field}`,
+    );
+    await database.run(`INSERT INTO differences ${fields.join(' UNION ALL ')}`);
+  }
+}
+
+/** The rows `t` of a side whose key is one of the duplicate keys `d`. */
+function sameKey(plan: Plan, side: 'left' | 'right'): string {
+  const letter = side === 'left' ? 'l' : 'r';
+  return plan.key
+    .map((column, index) => `t.${letter}${column[side]} IS NOT DISTINCT FROM d.k${index}`)
+    .join(' AND ');
+}

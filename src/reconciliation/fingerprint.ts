@@ -1,0 +1,23 @@
+// What a staging was made of. Another file, another content or another option that changes the result gives
+// another fingerprint, and the work begins anew. `memory`, `out` and `fresh` change no result.
+
+import { createHash } from 'node:crypto';
+import type { CheckedInput } from './input.ts';
+import type { Source } from './source.ts';
+
+/** Counted up whenever the tables of a staging change, so that a newer version does not resume an older one's. */
+const layout = 1;
+
+export function fingerprintOf(input: CheckedInput, left: Source, right: Source): string {
+  const tolerance = Object.entries(input.tolerance).sort(([one], [other]) => (one < other ? -1 : 1));
+  const parts = [
+    layout,
+    left.fingerprint,
+    right.fingerprint,
+    input.key,
+    input.compare,
+    input.ignore,
+    tolerance,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}

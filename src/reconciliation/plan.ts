@@ -1,0 +1,90 @@
+// Which columns are the key, which are compared and which are only carried into the reports, by name on each side.
+// Every wrong column name is found here, before a row is read.
+
+import type { CheckedInput } from './input.ts';
+import { listNames, ReconciliationInputError } from './inputError.ts';
+
+/** A column both sides have, by its position on each. */
+interface SharedColumn {
+  readonly name: string;
+  readonly left: number;
+  readonly right: number;
+}
+
+export interface Plan {
+  /** Every column of a side, in the order of its file. */
+  readonly left: readonly string[];
+  readonly right: readonly string[];
+  readonly key: readonly SharedColumn[];
+  readonly compared: readonly (SharedColumn & { readonly tolerance: string | null })[];
+}
+
+interface Table {
+  readonly path: string;
+  readonly columns: readonly string[];
+}
+
+export function checkKey(input: CheckedInput, table: Table): void {
+  for (const name of input.key) {
+    if (table.columns.includes(name)) continue;
+    const got = `the columns ${listNames(table.columns)}`;
+    const advice = 'The key must stand in both files under one name, letter for letter.';
+    throw new ReconciliationInputError(table.path, `the key column ${JSON.stringify(name)}`, got, advice);
+  }
+}
+
+export function planColumns(input: CheckedInput, left: Table, right: Table): Plan {
+  checkKey(input, left);
+  checkKey(input, right);
+  const shared = left.columns
+    .map((name, index) => ({ name, left: index, right: right.columns.indexOf(name) }))
+    .filter((column) => column.right !== -1);
+  const names = shared.map((column) => column.name);
+  const comparable = names.filter((name) => !input.key.includes(name));
+
+  for (const name of input.compare ?? []) {
+    if (input.ignore.includes(name)) {
+      refuse(
+        'compare',
+        'columns that are not ignored',
+        name,
+        'Name it in compare or in ignore, not in both.',
+      );
+    }
+    if (!comparable.includes(name)) {
+      refuse('compare', `columns that both files have and that are no key (${listNames(comparable)})`, name);
+    }
+  }
+  for (const name of input.ignore) {
+    if (input.key.includes(name)) refuse('ignore', 'columns that are no key', name, 'Remove it from ignore.');
+    if (!left.columns.includes(name) && !right.columns.includes(name)) {
+      refuse('ignore', `columns of one of the files (both have ${listNames(comparable)})`, name);
+    }
+  }
+  const chosen = input.compare ?? comparable.filter((name) => !input.ignore.includes(name));
+  for (const name of Object.keys(input.tolerance)) {
+    if (!chosen.includes(name)) refuse('tolerance', `compared columns (${listNames(chosen)})`, name);
+  }
+
+  return {
+    left: left.columns,
+    right: right.columns,
+    key: input.key.map((name) => shared[names.indexOf(name)]!),
+    compared: shared
+      .filter((column) => chosen.includes(column.name))
+      .map((column) => ({ ...column, tolerance: ownValue(input.tolerance, column.name) })),
+  };
+}
+
+function ownValue(record: Record<string, string>, name: string): string | null {
+  return Object.hasOwn(record, name) ? record[name]! : null;
+}
+
+function refuse(
+  field: string,
+  expected: string,
+  name: string,
+  advice = 'Check the spelling, letter for letter.',
+) {
+  throw new ReconciliationInputError(field, expected, JSON.stringify(name), advice);
+}

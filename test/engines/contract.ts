@@ -1,0 +1,272 @@
+// What every engine must pass. The subject is the stored facts: rows, order, times, tokens, leases. Engines
+// run it with a clock they agree on, so that leases and due times can be made to pass.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Engine, type FrozenSettings, type NewJob, StaleAttemptError, type StoredJob } from '../../src/engines/engine.ts';
+import type { Verdict } from '../../src/machines/verdict.ts';
+import { SimulatedClock } from '../support/simulatedClock.ts';
+
+export const settings: FrozenSettings = {
+  jobTimeoutSeconds: 7200,
+  heartbeatTimeoutSeconds: 60,
+  progressTimeoutSeconds: Infinity,
+  queueTimeoutSeconds: Infinity,
+  deadlineSeconds: Infinity,
+  graceSeconds: 5,
+  chunkSize: 1000,
+  retry: { maxAttempts: 3, on: ['failed', 'timedOut'], backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity } },
+};
+
+export const verdict = (state: Verdict['state'], more: Partial<Verdict> = {}): Verdict => ({
+  state,
+  timeout: null,
+  reason: null,
+  failure: null,
+  result: null,
+  stop: null,
+  notBefore: null,
+  ...more,
+});
+
+export function engineContract(name: string, create: () => Engine): void {
+  describe(`the ${name} engine keeps the contract`, () => {
+    let engine: Engine;
+    let clock: SimulatedClock;
+    let ids = 0;
+
+    beforeEach(async () => {
+      clock = new SimulatedClock();
+      engine = create();
+      await engine.open(clock);
+    });
+    afterEach(() => engine.close());
+
+    const newJob = (more: Partial<NewJob> = {}): NewJob => ({
+      id: `job-${++ids}`,
+      name: 'sum',
+      input: '{"a":1}',
+      settings,
+      priority: 0,
+      notBefore: null,
+      idempotencyKey: null,
+      retryOf: null,
+      ...more,
+    });
+    const submit = async (more: Partial<NewJob> = {}): Promise<StoredJob> => (await engine.submit([newJob(more)]))[0]!;
+    const claim = (limit = 1, leaseMs = 15_000) => engine.claim({ owner: 'me', limit, names: ['sum'], leaseMs });
+    const claimOne = async (): Promise<StoredJob & { token: string }> => (await claim())[0] as StoredJob & { token: string };
+    const stale = expect.objectContaining({ code: 'ERR_UNSTUCK_STALE_ATTEMPT' });
+
+    describe('submit', () => {
+      test('stores a job at rest, with its settings to the letter', async () => {
+        const job = await submit({ settings: { ...settings, queueTimeoutSeconds: 10, deadlineSeconds: 20 } });
+        expect(job).toMatchObject({ state: 'queued', attempt: 0, token: null, input: '{"a":1}', submittedAt: clock.now() });
+        expect(job).toMatchObject({ queueDueAt: clock.now() + 10_000, deadlineAt: clock.now() + 20_000 });
+        expect(job.settings.progressTimeoutSeconds).toBe(Infinity);
+        expect(await engine.get(job.id)).toEqual(job);
+        expect(await engine.get('unknown')).toBeNull();
+      });
+
+      test('answers a known idempotency key of the same name with the older job', async () => {
+        const first = await submit({ idempotencyKey: 'k' });
+        expect((await submit({ idempotencyKey: 'k' })).id).toBe(first.id);
+        expect((await submit({ idempotencyKey: 'k', name: 'other' })).id).not.toBe(first.id);
+        expect(await engine.count(['queued'])).toBe(2);
+      });
+    });
+
+    describe('claim', () => {
+      test('takes by priority, then in order of submission, at most the limit, known names only', async () => {
+        const low = await submit();
+        const high = await submit({ priority: 5 });
+        const next = await submit();
+        await submit({ name: 'unknown here' });
+        const queue = [];
+        for await (const id of engine.queue()) queue.push(id);
+        expect(queue.slice(0, 3)).toEqual([high.id, low.id, next.id]);
+        expect((await claim(2)).map(({ id }) => id)).toEqual([high.id, low.id]);
+        expect((await claim(9)).map(({ id }) => id)).toEqual([next.id]);
+        expect(await claim(9)).toEqual([]);
+      });
+
+      test('gives the next attempt number and a token that was never there before', async () => {
+        await submit();
+        const first = await claimOne();
+        expect(first).toMatchObject({ state: 'running', attempt: 1, owner: 'me', startedAt: clock.now() });
+        await engine.settle(first.id, first.token, verdict('retrying', { notBefore: clock.now() }));
+        const second = await claimOne();
+        expect(second.attempt).toBe(2);
+        expect(second.token).not.toBe(first.token);
+      });
+
+      test('gives each job to one of two that claim at once', async () => {
+        for (let index = 0; index < 10; index += 1) await submit();
+        const both = await Promise.all([claim(10), claim(10)]);
+        const claimed = both.flat().map(({ id }) => id);
+        expect(new Set(claimed).size).toBe(10);
+        expect(claimed).toHaveLength(10);
+      });
+
+      test('leaves what may not start yet, and what is past its time', async () => {
+        await submit({ notBefore: clock.now() + 1000 });
+        await submit({ settings: { ...settings, queueTimeoutSeconds: 0.5 } });
+        expect(await engine.nextDueAt()).toBe(clock.now() + 500);
+        await clock.advance(0.9);
+        expect(await claim(9)).toEqual([]);
+        expect(await engine.due()).toHaveLength(1);
+        await clock.advance(0.1);
+        expect(await claim(9)).toHaveLength(1);
+      });
+
+      test('a promoted job is next, whatever its priority', async () => {
+        await submit({ priority: 9 });
+        const { id } = await submit();
+        await engine.promote(id);
+        expect((await claimOne()).id).toBe(id);
+      });
+    });
+
+    describe('the token', () => {
+      test('is needed for checkpoint, beat, stop and settlement, and stale after the end', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        const write = { id, checkpoint: '1', rows: [], items: 1, total: null };
+        await expect(engine.checkpoint({ ...write, token: 'stale' })).rejects.toEqual(stale);
+        await expect(engine.recordIntent(id, 'stale', { kind: 'handBack' })).rejects.toEqual(stale);
+        await expect(engine.settle(id, 'stale', verdict('completed'))).rejects.toEqual(stale);
+        await expect(engine.settle(id, null, verdict('completed'))).rejects.toEqual(stale);
+        await engine.settle(id, token, verdict('completed', { result: '{"sum":1}' }));
+        await expect(engine.settle(id, token, verdict('failed'))).rejects.toEqual(stale);
+        await expect(engine.checkpoint({ ...write, token })).rejects.toEqual(stale);
+        expect(await engine.beat([{ id, token, heartbeatAt: null, total: null }], 1000)).toEqual([{ id, held: false, intent: null }]);
+        expect(await engine.get(id)).toMatchObject({ state: 'completed', result: '{"sum":1}', token: null, endedAt: clock.now() });
+      });
+
+      test('is refused for an older attempt while its successor lives', async () => {
+        await submit();
+        const old = await claimOne();
+        await engine.settle(old.id, old.token, verdict('queued'));
+        const next = await claimOne();
+        await expect(engine.settle(old.id, old.token, verdict('completed'))).rejects.toEqual(stale);
+        await engine.settle(next.id, next.token, verdict('completed'));
+      });
+
+      test('of two that settle one attempt exactly one succeeds', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        const both = await Promise.allSettled([
+          engine.settle(id, token, verdict('completed')),
+          engine.settle(id, token, verdict('timedOut')),
+        ]);
+        expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      });
+
+      test('a job at rest is settled without one, a live or final one is not', async () => {
+        const { id } = await submit();
+        expect((await engine.settle(id, null, verdict('cancelled'))).state).toBe('cancelled');
+        await expect(engine.settle(id, null, verdict('cancelled'))).rejects.toBeInstanceOf(StaleAttemptError);
+        expect(await claim(9)).toEqual([]);
+      });
+    });
+
+    describe('a live attempt', () => {
+      test('keeps checkpoint, rows and progress together', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        await engine.checkpoint({ id, token, checkpoint: '{"n":1}', rows: ['{"r":1}', '{"r":2}'], items: 10, total: 30 });
+        await engine.checkpoint({ id, token, checkpoint: '{"n":2}', rows: ['{"r":3}'], items: 10, total: null });
+        expect(await engine.get(id)).toMatchObject({ checkpoint: '{"n":2}', chunks: 2, items: 20, total: 30 });
+        const rows = [];
+        for await (const row of engine.rows(id)) rows.push(row);
+        expect(rows).toEqual(['{"r":1}', '{"r":2}', '{"r":3}']);
+        await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
+        expect((await claimOne()).checkpoint).toBe('{"n":2}');
+      });
+
+      test('lapses when its lease is over, and not while it beats', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        await clock.advance(10);
+        expect(await engine.beat([{ id, token, heartbeatAt: clock.now(), total: 5 }], 15_000)).toEqual([{ id, held: true, intent: null }]);
+        expect(await engine.get(id)).toMatchObject({ lastHeartbeatAt: clock.now(), total: 5 });
+        await clock.advance(14);
+        expect(await engine.lapsed()).toEqual([]);
+        await clock.advance(2);
+        expect((await engine.lapsed()).map((job) => job.id)).toEqual([id]);
+        await engine.settle(id, token, verdict('queued'));
+        expect(await engine.lapsed()).toEqual([]);
+        expect((await claimOne()).attempt).toBe(1);
+      });
+
+      test('is told with its next beat what was asked of it', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        await engine.recordIntent(id, null, { kind: 'cancel', reason: 'enough' });
+        expect((await engine.get(id))?.state).toBe('stopping');
+        const [reply] = await engine.beat([{ id, token, heartbeatAt: null, total: null }], 15_000);
+        expect(reply).toEqual({ id, held: true, intent: { kind: 'cancel', reason: 'enough' } });
+        await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
+        await expect(engine.recordIntent(id, null, { kind: 'handBack' })).rejects.toEqual(stale);
+        expect((await claimOne()).intent).toBeNull();
+      });
+    });
+
+    describe('asking', () => {
+      test('lists newest first, by state and name; counts', async () => {
+        const first = await submit();
+        const second = await submit({ name: 'other' });
+        await engine.settle(first.id, null, verdict('cancelled'));
+        const listed = async (query: Parameters<Engine['list']>[0]) => {
+          const found = [];
+          for await (const job of engine.list(query)) found.push(job.id);
+          return found;
+        };
+        expect(await listed({})).toEqual([second.id, first.id]);
+        expect(await listed({ states: ['cancelled'] })).toEqual([first.id]);
+        expect(await listed({ name: 'other' })).toEqual([second.id]);
+        expect(await listed({ limit: 1 })).toEqual([second.id]);
+        expect(await engine.count(['queued'])).toBe(1);
+        expect(await engine.count(['queued', 'cancelled'])).toBe(2);
+      });
+
+      test('keeps each transition with its time and reason', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        await clock.advance(3);
+        await engine.recordIntent(id, token, { kind: 'timeout', timeout: 'heartbeat', by: 'timer' });
+        await engine.settle(id, token, verdict('timedOut', { timeout: 'heartbeat' }));
+        const history = (await engine.get(id))?.history.map(({ state, attempt, timeout }) => [state, attempt, timeout]);
+        expect(history).toEqual([
+          ['queued', 0, undefined],
+          ['running', 1, undefined],
+          ['stopping', 1, 'heartbeat'],
+          ['timedOut', 1, 'heartbeat'],
+        ]);
+      });
+
+      test('watches: each change, in order, until it is ended', async () => {
+        const seen: string[] = [];
+        const unwatch = engine.watch((_, state) => seen.push(state));
+        await submit();
+        const { id, token } = await claimOne();
+        await engine.settle(id, token, verdict('completed'));
+        expect(seen).toEqual(['queued', 'running', 'completed']);
+        unwatch();
+        await submit();
+        expect(seen).toHaveLength(3);
+      });
+
+      test('says when the next job at rest has something due, and nothing when none has', async () => {
+        expect(await engine.nextDueAt()).toBeNull();
+        await submit();
+        expect(await engine.nextDueAt()).toBeNull();
+        await submit({ settings: { ...settings, deadlineSeconds: 60 } });
+        expect(await engine.nextDueAt()).toBe(clock.now() + 60_000);
+        const { id } = await submit({ notBefore: clock.now() + 5000 });
+        expect(await engine.nextDueAt()).toBe(clock.now() + 5000);
+        await engine.settle(id, null, verdict('cancelled'));
+        expect(await engine.nextDueAt()).toBe(clock.now() + 60_000);
+      });
+    });
+  });
+}

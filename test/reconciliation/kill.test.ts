@@ -1,0 +1,133 @@
+// However often its process is killed, a reconciliation runs each chunk once and reports the same.
+// Real processes and real kills, so these tests wait on the wall clock.
+
+import { fork } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { generateSample } from '../../examples/reconcile/generate.ts';
+import type { ReconciliationInput, ReconciliationSummary } from '../../src/reconciliation/index.ts';
+import type { ReconciliationCheckpoint } from '../../src/reconciliation/job.ts';
+import { reconcile } from './driver.ts';
+import { expected, testFolder } from './folder.ts';
+
+interface Ended {
+  checkpoint: ReconciliationCheckpoint | null;
+  summary: ReconciliationSummary | null;
+  error: string | null;
+}
+
+/** Runs an attempt from `checkpoint`; kill -9 `delay` ms after its n-th checkpoint (0: after its start). */
+async function attempt(
+  input: ReconciliationInput,
+  checkpoint: ReconciliationCheckpoint | null,
+  kill?: { after: number; delay: number },
+): Promise<Ended> {
+  const child = fork(
+    join(import.meta.dirname, 'attempt.ts'),
+    [JSON.stringify(input), JSON.stringify(checkpoint)],
+    {
+      execArgv: [],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  );
+  const ended: Ended = { checkpoint, summary: null, error: null };
+  let seen = 0;
+  const killLater = async () => {
+    await sleep(kill!.delay);
+    child.kill('SIGKILL');
+  };
+  child.on('message', (message: Partial<Ended>) => {
+    ended.summary = message.summary ?? null;
+    ended.error = message.error ?? null;
+    if (!message.checkpoint) return;
+    ended.checkpoint = message.checkpoint;
+    seen += 1;
+    if (seen === kill?.after) void killLater();
+  });
+  if (kill?.after === 0) void killLater();
+  await new Promise((resolve) => child.once('exit', resolve));
+  return ended;
+}
+
+test('killed at three random moments, it resumes, runs no chunk twice and reports the same', async () => {
+  const folder = testFolder();
+  const sample = generateSample({ rows: 20_000, seed: 5 });
+  const input = (out: string): ReconciliationInput => ({
+    left: folder.write('bank.csv', sample.left),
+    right: folder.write('ledger.csv', sample.right),
+    key: ['id'],
+    out: folder.path(out),
+  });
+  const calm = await reconcile(input('calm'));
+
+  const killed = input('killed');
+  const delays = [0, 1, 2].map(() => Math.random() * 80);
+  let checkpoint: ReconciliationCheckpoint | null = null;
+  for (const delay of delays) {
+    const before: number = checkpoint?.done ?? 0;
+    const ended = await attempt(killed, checkpoint, { after: 2, delay });
+    expect(ended.summary, `kills ${delays} ms after a checkpoint`).toBeNull();
+    expect(ended.checkpoint!.done).toBeGreaterThan(before);
+    expect(existsSync(folder.path('killed/summary.json'))).toBe(false);
+    checkpoint = ended.checkpoint;
+  }
+  const { summary } = await attempt(killed, checkpoint);
+
+  expect(summary).toMatchObject(expected({ ...sample.truth }));
+  expect(summary!.chunks, `kills ${delays} ms after a checkpoint`).toEqual({ total: 16, run: 16 });
+  expect(summary!.staging).toBe(checkpoint!.staging);
+  expect({ ...summary, report: '', staging: '' }).toEqual({ ...calm, report: '', staging: '' });
+  for (const name of ['differences.csv', 'only-left.csv', 'only-right.csv', 'duplicates.csv']) {
+    expect(folder.read(`killed/${name}`)).toBe(folder.read(`calm/${name}`));
+  }
+  expect(readdirSync(folder.path('killed')).sort()).toEqual(readdirSync(folder.path('calm')).sort());
+});
+
+test('killed while it stages, it leaves nothing that looks complete', async () => {
+  const folder = testFolder();
+  const sample = generateSample({ rows: 50_000, seed: 6 });
+  const input: ReconciliationInput = {
+    left: folder.write('bank.csv', sample.left),
+    right: folder.write('ledger.csv', sample.right),
+    key: ['id'],
+    out: folder.path('out'),
+  };
+  for (const delay of [300, 500]) {
+    const ended = await attempt(input, null, { after: 0, delay });
+    expect(ended.summary).toBeNull();
+  }
+  expect(await reconcile(input)).toMatchObject({
+    ...expected({ ...sample.truth }),
+    chunks: { total: 16, run: 16 },
+  });
+});
+
+test('while one process works in an out folder, another is refused and harms nothing', async () => {
+  const folder = testFolder();
+  const sample = generateSample({ rows: 2000, seed: 8 });
+  const input: ReconciliationInput = {
+    left: folder.write('bank.csv', sample.left),
+    right: folder.write('ledger.csv', sample.right),
+    key: ['id'],
+    out: folder.path('out'),
+  };
+  const refused: unknown[] = [];
+  let others = Promise.resolve();
+  const summary = await reconcile(input, {
+    onCheckpoint({ done }) {
+      if (done === 1) {
+        // From this process and from another.
+        others = Promise.all([
+          reconcile({ ...input, fresh: true }).catch((error) => refused.push(error.message)),
+          attempt(input, null).then((ended) => refused.push(ended.error)),
+        ]).then(() => undefined);
+      }
+    },
+  });
+  await others;
+  expect(summary).toMatchObject(expected({ ...sample.truth }));
+  const message = `${folder.path('out')}: expected an out folder that no other run works in, got one in use. Wait for that run, or choose another out.`;
+  expect(refused).toEqual([message, message]);
+});
