@@ -2,7 +2,7 @@
 
 import { intro, log, outro, S_BAR, unicodeOr } from '@clack/prompts';
 import { pino } from 'pino';
-import { howItStopped, tellAttempts } from '../../src/cli/attemptStory.ts';
+import { followAttempts, howItStopped } from '../../src/cli/attemptStory.ts';
 import type { Interruption } from '../../src/cli/interruption.ts';
 import { createProgress } from '../../src/cli/progress.ts';
 import { openScreen, paint } from '../../src/cli/screen.ts';
@@ -46,7 +46,7 @@ export function createStage(interruption: Interruption) {
       const { pid, msg } = JSON.parse(line) as { pid?: number; msg: string };
       if (pid === undefined) return;
       hungPid = pid;
-      moment(`${color('red', 'hangs')}      process ${pid}: ${msg}`);
+      moment(`${color('red', 'hangs')}      ${msg}`);
     };
     const processor = new JobProcessor({
       engine: 'memory',
@@ -54,14 +54,19 @@ export function createStage(interruption: Interruption) {
       logger: pino({ base: null }, { write }),
     });
     const progress = createProgress(screen);
-    const story = tellAttempts(processor, () => {});
+    const story = followAttempts(processor);
     processor.on('progress', progress.update);
-    processor.on('stopping', () => moment(`${color('yellow', 'noticed')}    ${story.noticed()}`));
+    processor.on('stopping', () => {
+      const noticed = story.noticed();
+      if (noticed !== null) moment(`${color('yellow', 'noticed')}    ${noticed}`);
+    });
     processor.on('retrying', (status) => {
       stopped.push(status);
       if (status.stop === null) return;
       moment(`${color('yellow', 'stopped')}    ${howItStopped(status.stop)}`);
-      text(color('dim', `${' '.repeat(20)}the stop record: ${JSON.stringify(status.stop)}`));
+      const { rung, tookSeconds, confirmed } = status.stop;
+      const record = `rung: ${rung}, tookSeconds: ${tookSeconds}, confirmed: ${confirmed}`;
+      text(color('dim', `         record     ${record}`));
     });
     processor.on('running', ({ attempt, progress: { items, total } }) => {
       if (attempt > 1)

@@ -45,7 +45,7 @@ export interface ChunkedJobCode<I, C, T, R> {
   /** Items in all, for progress and time left. */
   total?(input: I): number | Promise<number>;
   /** What the job gives back. Default: the last checkpoint. */
-  result?(checkpoint: C, input: I): R | Promise<R>;
+  result?(checkpoint: C, input: I, context: JobContext): R | Promise<R>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: one registry holds jobs of every input and result.

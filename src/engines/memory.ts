@@ -92,7 +92,8 @@ export class MemoryEngine implements Engine {
     leaseMs: number;
   }): Promise<StoredJob[]> {
     const now = this.#time().now();
-    for (const row of this.#timed) {
+    // A copy: a row with a deadline is put back into the set, and would be met again for ever.
+    for (const row of [...this.#timed]) {
       if (row.notBefore !== null && row.notBefore <= now) this.#rest(row);
     }
     const claimed: StoredJob[] = [];

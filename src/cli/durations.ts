@@ -1,0 +1,36 @@
+// Durations as people type and read them. Every setting of the runtime is in seconds, and so is a bare number here.
+
+import { InvalidArgumentError } from 'commander';
+
+const secondsIn = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 } as const;
+type Unit = keyof typeof secondsIn;
+
+/** `90`, `90s`, `500ms`, `10m`, `2h`, `1d`, `1.5h` as seconds. Throws at 0 and at anything else. */
+export function parseDuration(text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? [];
+  const seconds = Number(amount) * secondsIn[unit as Unit];
+  if (seconds > 0 && seconds < Infinity) return seconds;
+  throw new InvalidArgumentError(
+    'Expected a duration above 0: seconds as a bare number, or with a unit such as 500ms, 90s, 10m, 2h, 1d.',
+  );
+}
+
+/** As short as it stays true: `0.42 s`, `12.3 s`, `5 min 7 s`, `2 h 5 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 1) return `${trim(seconds, 2)} s`;
+  if (seconds < 59.95) return `${trim(seconds, 1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
+  const minutes = Math.round(whole / 60);
+  if (minutes < 24 * 60) return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  const hours = Math.round(minutes / 60);
+  return parts(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+function parts(most: number, unit: string, rest: number, smaller: string): string {
+  return rest === 0 ? `${most} ${unit}` : `${most} ${unit} ${rest} ${smaller}`;
+}
+
+function trim(value: number, digits: number): string {
+  return String(Number(value.toFixed(digits)));
+}

@@ -1,0 +1,24 @@
+// Option values that are more than a word, from text. A value that cannot be used is refused here, by commander's
+// own error, which names the option.
+
+import { InvalidArgumentError } from 'commander';
+
+/** `id,region`, and again: each adds to the list. */
+export function addNames(text: string, names: string[] = []): string[] {
+  const more = text.split(',').map((name) => name.trim());
+  if (more.includes('')) throw new InvalidArgumentError('Expected column names, separated by commas.');
+  return [...names, ...more];
+}
+
+/** `amount=0.01,rate=0.0001`, and again. Kept as text: it is compared exactly, in decimal. */
+export function addTolerances(text: string, known: Record<string, string> = {}): Record<string, string> {
+  const pairs = text.split(',').map((pair): [string, string] => {
+    // The last one: a column's name may hold an equals sign, a number cannot.
+    const at = pair.lastIndexOf('=');
+    const column = pair.slice(0, at).trim();
+    const amount = pair.slice(at + 1).trim();
+    if (at > 0 && column !== '' && /^\d+(\.\d+)?$/.test(amount)) return [column, amount];
+    throw new InvalidArgumentError('Expected COLUMN=NUMBER with a number of 0 or more, such as amount=0.01.');
+  });
+  return Object.fromEntries([...Object.entries(known), ...pairs]);
+}

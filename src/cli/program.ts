@@ -1,0 +1,126 @@
+// What the command line understands: commands, options, help. Nothing runs here.
+
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { parseDuration } from './durations.ts';
+import { addNames, addTolerances } from './options.ts';
+import type { ReconcileRequest } from './reconcile.ts';
+
+export interface ReconcileCommand extends ReconcileRequest {
+  readonly isJson: boolean;
+}
+
+interface Options {
+  key: string[];
+  compare?: string[];
+  ignore?: string[];
+  tolerance?: Record<string, string>;
+  out: string;
+  fresh?: true;
+  jobTimeout?: number;
+  heartbeatTimeout?: number;
+  progressTimeout?: number;
+  memory?: string;
+  json?: true;
+  quiet?: true;
+}
+
+/** `configure` sets up the program before commands are added: they inherit what was set. */
+export function createProgram(
+  configure: (program: Command) => Command,
+  run: (command: ReconcileCommand) => Promise<void>,
+): Command {
+  const program = configure(new Command('unstuck'))
+    .description('Background jobs that cannot get stuck, and the first of them: data reconciliation.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', '\nStart here: unstuck reconcile --help');
+  program
+    .command('reconcile')
+    .summary('compare two files and report every difference')
+    .description(
+      'Compares two CSV or Parquet files row by row and reports what matches, what differs field by field, ' +
+        'what is missing on either side and what is there twice. Works in chunks, in a process of its own: ' +
+        'one that hangs or dies is stopped and goes on from its last chunk. So does the same command, run again.',
+    )
+    .argument('<left>', 'a CSV or Parquet file')
+    .argument('<right>', 'the file to compare it with')
+    .requiredOption(
+      '-k, --key <names>',
+      'columns that name a row on both sides, as id or id,region',
+      addNames,
+    )
+    .option('--compare <names>', 'columns to compare (default: all that both files have)', addNames)
+    .option('--ignore <names>', 'columns to leave out', addNames)
+    .option(
+      '--tolerance <name=n>',
+      'how far numbers may lie apart, as amount=0.01; repeat it, or separate by commas',
+      addTolerances,
+    )
+    .option('-o, --out <folder>', 'where the reports go; the same one again resumes', './reconciled')
+    .option('--fresh', 'start over even where an earlier run can be resumed')
+    .option('--job-timeout <time>', 'for the whole run (default: 2h)', parseDuration)
+    .option('--heartbeat-timeout <time>', 'without a sign of life (default: 60)', parseDuration)
+    .option('--progress-timeout <time>', 'without a finished chunk (default: 10m)', parseDuration)
+    .option('--memory <amount>', 'for DuckDB, as 512MB or 2GB (default: 512MB)')
+    .option('--json', 'print the result as one JSON object, and nothing else, on standard output')
+    .option('-q, --quiet', 'no progress and no log; the result and errors are still printed')
+    .addHelpText('after', details)
+    .action(async (left: string, right: string, options: Options) => run(toCommand(left, right, options)));
+  return program;
+}
+
+const details = `
+A time is in seconds, or has a unit: 500ms, 90s, 10m, 2h, 1d.
+
+Examples:
+  unstuck reconcile bank.csv ledger.csv --key id
+  unstuck reconcile old.parquet new.csv --key id,region --ignore updated_at --out reports
+  unstuck reconcile bank.csv ledger.csv --key id --tolerance amount=0.01 --json | jq .mismatched
+
+Ends with:
+  0  everything matches
+  1  there are differences
+  2  the input is bad, or the job failed; rows that cannot be read count as bad input:
+     they stand in rejected.csv, and the others are compared all the same
+  3  timed out
+  130 after Ctrl-C, 143 after SIGTERM: stopped cleanly, the same command goes on; the second one stops at once
+
+--json prints state, left, right, matched, mismatched, onlyLeft, onlyRight, duplicateKeys {left, right},
+columns {name: differences}, seconds, attempts and report (the folder). Where something went wrong there is
+error too, and what is not known is null; bad input has the state "failed".
+
+The environment sets the timeouts that no option does: RECONCILIATION_JOB_TIMEOUT_SECONDS,
+RECONCILIATION_HEARTBEAT_TIMEOUT_SECONDS, RECONCILIATION_PROGRESS_TIMEOUT_SECONDS.`;
+
+function toCommand(left: string, right: string, options: Options): ReconcileCommand {
+  const { key, compare, ignore, tolerance, out, fresh, memory } = options;
+  return {
+    input: {
+      left,
+      right,
+      key,
+      out,
+      ...(compare === undefined ? {} : { compare }),
+      ...(ignore === undefined ? {} : { ignore }),
+      ...(tolerance === undefined ? {} : { tolerance }),
+      ...(fresh === undefined ? {} : { fresh }),
+      ...(memory === undefined ? {} : { memory }),
+    },
+    timeouts: {
+      ...(options.jobTimeout === undefined ? {} : { jobTimeoutSeconds: options.jobTimeout }),
+      ...(options.heartbeatTimeout === undefined
+        ? {}
+        : { heartbeatTimeoutSeconds: options.heartbeatTimeout }),
+      ...(options.progressTimeout === undefined ? {} : { progressTimeoutSeconds: options.progressTimeout }),
+    },
+    isQuiet: options.quiet ?? false,
+    isJson: options.json ?? false,
+  };
+}
+
+/** The same path from src and from dist. */
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
+}

@@ -1,0 +1,139 @@
+// Real child processes, really killed. These wait on the wall clock: what is proven is that code is gone from
+// the process table. No bound on how long it takes is asserted beyond the test's own limit.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { JobFailedError, JobProcessor, JobTimedOutError } from '../../src/index.ts';
+import counting from '../fixtures/counting.ts';
+import endlessLoop from '../fixtures/endlessLoop.ts';
+import grandchildren from '../fixtures/grandchildren.ts';
+import ways, { type Way } from '../fixtures/ways.ts';
+import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
+import { children, isAlive } from '../support/processes.ts';
+
+const jobs = { counting, endlessLoop, grandchildren, ways };
+let processor: JobProcessor<typeof jobs>;
+let log: CapturedLog;
+let folder: string;
+let childrenBefore: number[];
+
+beforeEach(async () => {
+  log = capturedLog();
+  childrenBefore = children();
+  folder = mkdtempSync(join(tmpdir(), 'unstuck-'));
+  processor = await new JobProcessor({ engine: 'memory', jobs, logger: log.logger, maxConcurrentJobs: 1, graceSeconds: 0.2 }).start();
+});
+afterEach(async () => {
+  await processor.stop();
+  rmSync(folder, { recursive: true });
+  expect(processor.activeJobs.size).toBe(0);
+  expect(children()).toEqual(childrenBefore);
+});
+
+const run = (way: Way) => processor.submit('ways', way);
+
+test('an endless loop is ended: process gone, job timedOut, slot free, the next job runs', async () => {
+  let pid = 0;
+  processor.once('running', () => {
+    pid = children().find((child) => !childrenBefore.includes(child)) ?? 0;
+  });
+  const stuck = await processor.submit('endlessLoop', undefined, { heartbeatTimeoutSeconds: 0.5 });
+  const next = await run('return');
+  await expect(stuck.result()).rejects.toBeInstanceOf(JobTimedOutError);
+  expect(pid).toBeGreaterThan(1);
+  expect(isAlive(pid)).toBe(false);
+  const status = await stuck.status();
+  expect(status).toMatchObject({ state: 'timedOut', timeout: 'heartbeat', stop: { confirmed: true, rung: 'terminate', signal: 'SIGTERM' } });
+  expect(await next.result()).toEqual({ attempt: 1, hasToken: true });
+  expect(log.lines).toContain('WARN: Found 1 stuck job(s), forcing timeout');
+  expect(log.lines).toContain(`INFO: Successfully timed out stuck job ${stuck.id}`);
+});
+
+test('the whole group is killed, grandchildren that ignore SIGTERM included', async () => {
+  const pids = join(folder, 'pids');
+  const job = await processor.submit('grandchildren', { pids });
+  const read = () => {
+    try {
+      return readFileSync(pids, 'utf8').split(' ').map(Number);
+    } catch {
+      return [];
+    }
+  };
+  while (read().length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(read().every(isAlive)).toBe(true);
+  const status = await job.cancel('enough');
+  expect(read().filter(isAlive)).toEqual([]);
+  expect(status).toMatchObject({ state: 'cancelled', reason: 'enough', stop: { confirmed: true, rung: 'kill', signal: 'SIGKILL' } });
+});
+
+test.each([
+  ['throw', 'as planned'],
+  ['exit', 'exited with code 0 before the job was done'],
+  ['uncaught', 'from a timer'],
+  ['forge', 'not completed'],
+  ['processor', 'got the process of a job'],
+] as [Way, string][])('a job that ends by %s has failed, and says why', async (way, message) => {
+  const job = await run(way);
+  const error = await job.result().catch((reason) => reason);
+  expect(error).toBeInstanceOf(JobFailedError);
+  expect(error.message).toContain(message);
+  if (way === 'throw') expect(error.failure).toMatchObject({ name: 'RangeError', code: 'E_PLANNED' });
+  expect((await job.status()).state).toBe('failed');
+});
+
+test('a job that listens to the signal leaves at the first rung', async () => {
+  const job = await run('listens');
+  while (!log.lines.includes('INFO: listening')) await new Promise((resolve) => setTimeout(resolve, 20));
+  const status = await job.cancel();
+  expect(status).toMatchObject({ state: 'cancelled', stop: { confirmed: true, rung: 'grace' } });
+});
+
+test('a job that beats but does not end is ended by its job timeout', async () => {
+  const job = await processor.submit('ways', 'never', { jobTimeoutSeconds: 0.7, heartbeatTimeoutSeconds: 0.4 });
+  await expect(job.result()).rejects.toMatchObject({ code: 'ERR_UNSTUCK_JOB_TIMED_OUT', kind: 'job' });
+});
+
+test('a process that dies under a job is a failure, and retried as one', async () => {
+  const job = await processor.submit('ways', 'crash', { retry: { maxAttempts: 2 } });
+  expect(await job.result()).toBe(2);
+  const { history } = await job.status();
+  expect(history.map(({ state }) => state)).toEqual(['queued', 'running', 'retrying', 'running', 'completed']);
+  expect(history[2]?.reason).toContain('SIGKILL');
+});
+
+test('what a job prints and logs becomes lines of that job', async () => {
+  const job = await run('print');
+  await job.result();
+  const of = (msg: string) => log.records.find((record) => record.msg === msg);
+  expect(of('out line')).toMatchObject({ jobId: job.id, stream: 'stdout', level: 30 });
+  expect(of('error line')).toMatchObject({ jobId: job.id, stream: 'stderr', level: 40 });
+  expect(of('log line')).toMatchObject({ jobId: job.id, rows: 3, level: 30 });
+});
+
+test.each([
+  ['kill', {}],
+  ['loop', { heartbeatTimeoutSeconds: 0.5 }],
+  ['never', { progressTimeoutSeconds: 0.8 }],
+] as const)('a retry after a %s resumes from the checkpoint: no chunk is run again, none is lost', async (kind, timeouts) => {
+  const journal = join(folder, 'journal');
+  const job = await processor.submit('counting', { chunks: 6, journal, trouble: { at: 3, kind } }, { ...timeouts, retry: { maxAttempts: 2 } });
+  expect(await job.result()).toBe(15);
+  expect(readFileSync(journal, 'utf8').trim().split('\n').map(Number)).toEqual([0, 1, 2, 3, 4, 5]);
+  const rows = [];
+  for await (const row of job.rows<{ index: number }>()) rows.push(row.index);
+  expect(rows).toEqual([0, 1, 2, 3, 4, 5]);
+  const status = await job.status();
+  expect(status).toMatchObject({ attempt: 2, progress: { chunks: 6, items: 6, total: 6 } });
+});
+
+test('stop hands a running job back to the queue with its attempt, and leaves no process', async () => {
+  const job = await run('never');
+  await new Promise((resolve) => processor.once('running', resolve));
+  const seen: string[] = [];
+  processor.on('queued', ({ state, attempt }) => seen.push(`${state} ${attempt}`));
+  await processor.stop();
+  expect(seen).toEqual(['queued 0']);
+  expect(job.id).toBeTruthy();
+});
