@@ -29,7 +29,9 @@ try {
     process.exit(values.help === true ? 0 : 2);
   }
   if (benchmark === undefined || positionals.length > 1) {
-    throw new Error(`expected one benchmark of ${Object.keys(benchmarks).join(', ')}, got ${positionals.join(' ')}`);
+    throw new Error(
+      `expected one benchmark of ${Object.keys(benchmarks).join(', ')}, got ${positionals.join(' ')}`,
+    );
   }
   const progress = (line: string) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${line}`);
   const { rows, bars } = await benchmark.run({ quick: values.quick === true, progress });

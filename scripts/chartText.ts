@@ -56,7 +56,11 @@ function body(node: AnyStateNode, indent: string): string[] {
   children(node).forEach((child, index) => {
     if (node.type === 'parallel' && index > 0) lines.push(`${indent}--`);
     if (children(child).length > 0) {
-      lines.push(`${indent}state "${child.key}" as ${nameOf(child)} {`, ...body(child, `${indent}  `), `${indent}}`);
+      lines.push(
+        `${indent}state "${child.key}" as ${nameOf(child)} {`,
+        ...body(child, `${indent}  `),
+        `${indent}}`,
+      );
     } else lines.push(`${indent}${nameOf(child)} : ${child.key}`);
     if (child.type === 'final') lines.push(`${indent}${nameOf(child)} --> [*]`);
   });

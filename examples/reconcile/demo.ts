@@ -4,7 +4,6 @@
 
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { leaveNoChildBehind } from '../../src/cli/childGuard.ts';
 import { formatDuration } from '../../src/cli/durations.ts';
 import { listenForInterruption } from '../../src/cli/interruption.ts';
 import { summaryTable } from '../../src/cli/summaryTable.ts';
@@ -22,7 +21,6 @@ const left = join(here, 'bank.csv');
 const right = join(here, 'ledger.csv');
 const truth = JSON.parse(readFileSync(join(here, 'truth.json'), 'utf8'));
 
-leaveNoChildBehind();
 const stage = createStage(listenForInterruption());
 
 async function demo(): Promise<void> {

@@ -1,12 +1,16 @@
 // The main file of a child process that runs one attempt. It imports the job's module, folds its chunks, beats
-// from its own event loop (so that a blocked loop falls silent), and does not outlive its host's channel.
+// from its own event loop (so that a blocked loop falls silent), and does not outlive its host (watchdog.ts).
 
+import { Worker } from 'node:worker_threads';
 import { pino } from 'pino';
 import { type AttemptHost, foldChunks } from './foldChunks.ts';
 import type { JobCode } from './jobCode.ts';
 import { type ChildMessage, type HostMessage, type StartMessage, toFailure } from './protocol.ts';
 
 type Unsigned<M> = M extends ChildMessage ? Omit<M, 'secret'> : never;
+
+// First of all: from here on this process cannot outlive its host.
+new Worker(new URL(`./watchdog.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)).unref();
 
 // A processor must not start inside an attempt: this is how it knows.
 Object.assign(globalThis, { [Symbol.for('unstuck.attempt')]: true });
@@ -37,9 +41,6 @@ process.on('message', (message: HostMessage) => {
       else checkpointWaits?.reject(new Error(message.error));
   }
 });
-
-// The host is gone: nobody is left to hold a slot for this code, so it must not run on.
-process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
 
 async function runAttempt({ secret: given, module, beatMs, logLevel, attempt }: StartMessage): Promise<void> {
   secret = given;

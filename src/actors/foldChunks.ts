@@ -63,5 +63,8 @@ export async function foldChunks(code: JobCode, start: AttemptStart, host: Attem
     checkpoint = JSON.parse(next);
   }
   signal.throwIfAborted();
-  return toJsonText(code.result === undefined ? checkpoint : await code.result(checkpoint, input, context), 'result');
+  return toJsonText(
+    code.result === undefined ? checkpoint : await code.result(checkpoint, input, context),
+    'result',
+  );
 }

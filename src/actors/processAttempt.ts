@@ -12,13 +12,20 @@ import { type ChildMessage, type HostMessage, toFailure } from './protocol.ts';
 // The sources run as they are in a checkout; the package has them compiled.
 const entry = new URL(`./attemptEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 
+/** Groups that live now. A host that exits in order ends them itself: a watchdog cannot where all is stopped. */
+const livingGroups = new Set<number>();
+process.on('exit', () => {
+  for (const group of livingGroups) signalGroup(group, 'SIGKILL');
+});
+
 export const launchProcess: Launch = (spec, port) => {
   const secret = randomUUID();
   let child: ChildProcess;
   try {
     child = fork(entry, {
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // The last is the watchdog's: it closes with this process.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
       execArgv: [
         ...process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
         '--disable-warning=ExperimentalWarning',
@@ -44,6 +51,7 @@ export const launchProcess: Launch = (spec, port) => {
   if (child.stdout !== null) logOutput(child.stdout, (line) => spec.log.info({ stream: 'stdout' }, line));
   if (child.stderr !== null) logOutput(child.stderr, (line) => spec.log.warn({ stream: 'stderr' }, line));
 
+  child.stdio[4]?.on('error', () => {});
   child.once('error', (error) => {
     if (child.pid === undefined) port.ended({ kind: 'failed', failure: toFailure(error) });
   });
@@ -51,8 +59,10 @@ export const launchProcess: Launch = (spec, port) => {
     const exit = { ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }) };
     const group = child.pid as number;
     const prove = (waitMs: number) => {
-      if (isGroupGone(group))
+      if (isGroupGone(group)) {
+        livingGroups.delete(group);
         return port.ended(outcome ?? { kind: 'failed', failure: earlyExit(exitCode, signal) }, exit);
+      }
       signalGroup(group, 'SIGKILL');
       setTimeout(prove, waitMs, Math.min(waitMs * 2, 250));
     };
@@ -60,6 +70,7 @@ export const launchProcess: Launch = (spec, port) => {
   });
 
   const { pid } = child;
+  if (pid !== undefined) livingGroups.add(pid);
   const { start, module, beatMs, log } = spec;
   send({ type: 'start', secret, module: module as string, beatMs, logLevel: log.level, attempt: start });
   return {

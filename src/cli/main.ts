@@ -2,7 +2,6 @@
 // one line on standard error; and no way out leaves a process behind.
 
 import { type Command, CommanderError } from 'commander';
-import { leaveNoChildBehind } from './childGuard.ts';
 import { listenForInterruption } from './interruption.ts';
 import { badInput, type Outcome, toJson } from './outcome.ts';
 import { printable } from './printable.ts';
@@ -14,7 +13,6 @@ import { summaryTable } from './summaryTable.ts';
 /** Resolves when all is said; the exit code is set, and nothing keeps the process alive. */
 export async function main(argv: readonly string[]): Promise<void> {
   surviveClosedPipes();
-  leaveNoChildBehind();
   const interruption = listenForInterruption();
   const screen = openScreen(process.stderr);
   const program = createProgram(configure, async (command) => {

@@ -31,8 +31,10 @@ export class MemoryEngine implements Engine {
   #idempotency = new Map<string, string>();
   /** Jobs that may start now, by priority; each set in order of submission. */
   #ready = new Map<number, Set<Row>>();
-  /** Jobs at rest that something will happen to by itself, at a wall time. */
-  #timed = new Set<Row>();
+  /** Jobs at rest that may not start yet. */
+  #waiting = new Set<Row>();
+  /** Jobs at rest that time out at a wall time. */
+  #expiring = new Set<Row>();
   #live = new Set<Row>();
   #attempts = 0;
   #listeners = new Set<(id: string, state: JobState) => void>();
@@ -92,10 +94,7 @@ export class MemoryEngine implements Engine {
     leaseMs: number;
   }): Promise<StoredJob[]> {
     const now = this.#time().now();
-    // A copy: a row with a deadline is put back into the set, and would be met again for ever.
-    for (const row of [...this.#timed]) {
-      if (row.notBefore !== null && row.notBefore <= now) this.#rest(row);
-    }
+    for (const row of this.#waiting) if ((row.notBefore ?? 0) <= now) this.#rest(row);
     const claimed: StoredJob[] = [];
     for (const row of this.#inOrder()) {
       if (claimed.length === claim.limit) break;
@@ -224,8 +223,7 @@ export class MemoryEngine implements Engine {
   }
 
   async *queue(): AsyncIterable<string> {
-    for (const row of [...this.#inOrder()]) yield row.id;
-    for (const row of [...this.#timed]) if (this.#ready.get(row.priority)?.has(row) !== true) yield row.id;
+    for (const row of [...this.#inOrder(), ...this.#waiting]) yield row.id;
   }
 
   async count(states: readonly JobState[]): Promise<number> {
@@ -240,15 +238,13 @@ export class MemoryEngine implements Engine {
 
   async due(): Promise<StoredJob[]> {
     const now = this.#time().now();
-    return [...this.#timed].filter((row) => isDue(row, now)).map(snapshot);
+    return [...this.#expiring].filter((row) => isDue(row, now)).map(snapshot);
   }
 
   async nextDueAt(): Promise<number | null> {
     let next = Infinity;
-    for (const row of this.#timed) {
-      const ready = this.#ready.get(row.priority)?.has(row) === true;
-      next = Math.min(next, dueAt(row), ready ? Infinity : (row.notBefore ?? Infinity));
-    }
+    for (const row of this.#expiring) next = Math.min(next, dueAt(row));
+    for (const row of this.#waiting) next = Math.min(next, row.notBefore ?? Infinity);
     return next === Infinity ? null : next;
   }
 
@@ -266,17 +262,16 @@ export class MemoryEngine implements Engine {
   #rest(row: Row): void {
     const now = this.#time().now();
     this.#unrest(row);
-    const starts = row.notBefore === null || row.notBefore <= now;
-    if (starts) {
-      const peers = this.#ready.get(row.priority);
-      if (peers === undefined) this.#ready.set(row.priority, new Set([row]));
-      else peers.add(row);
-    }
-    if (!starts || dueAt(row) !== Infinity) this.#timed.add(row);
+    const peers = this.#ready.get(row.priority);
+    if (row.notBefore !== null && row.notBefore > now) this.#waiting.add(row);
+    else if (peers === undefined) this.#ready.set(row.priority, new Set([row]));
+    else peers.add(row);
+    if (dueAt(row) !== Infinity) this.#expiring.add(row);
   }
 
   #unrest(row: Row): void {
-    this.#timed.delete(row);
+    this.#waiting.delete(row);
+    this.#expiring.delete(row);
     const peers = this.#ready.get(row.priority);
     if (peers?.delete(row) === true && peers.size === 0) this.#ready.delete(row.priority);
   }

@@ -172,7 +172,9 @@ export const jobMachine = setup({
       event.type === 'job.timeOut' && (event.by === 'hand' || event.kind === 'deadline'),
   },
   actions: {
-    recordStart: assign(({ event }) => (event.type === 'job.start' ? { attempt: event.attempt, now: event.at } : {})),
+    recordStart: assign(({ event }) =>
+      event.type === 'job.start' ? { attempt: event.attempt, now: event.at } : {},
+    ),
     startAttempt: spawnChild('processChunks', {
       id: 'attempt',
       input: ({ context }) => ({ jobId: context.jobId }),

@@ -3,7 +3,7 @@
 // its siblings (bench: scale). The supervisor is told by message when a slot is free.
 
 import type { Logger } from 'pino';
-import { type ActorRefFrom, createActor, fromPromise } from 'xstate';
+import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom } from 'xstate';
 import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
 import { createRecordIntent, createSettle } from '../actors/engineWrites.ts';
 import { launchInline } from '../actors/inlineAttempt.ts';
@@ -29,6 +29,7 @@ interface LiveJob {
   progressAt: number;
   /** Wall ms, for people. */
   lastHeartbeatAt: number;
+  lastProgressAt: number;
   /** Since the last round of beats. */
   hasNews: boolean;
   chunks: number;
@@ -113,7 +114,7 @@ export class LiveJobs {
   #view(live: LiveJob): LiveView {
     const { value, context } = live.actor.getSnapshot();
     return {
-      state: topState(value),
+      state: topState(value) as JobState,
       lastHeartbeatAt: live.lastHeartbeatAt,
       total: live.total,
       timeout: context.intent?.kind === 'timeout' ? context.intent.timeout : null,
@@ -150,22 +151,23 @@ export class LiveJobs {
       heartbeatAt: startedAt,
       progressAt: startedAt,
       lastHeartbeatAt: clock.now(),
+      lastProgressAt: clock.now(),
       hasNews: false,
       chunks: job.chunks,
       items: job.items,
       total: job.total,
     };
     this.#live.set(job.id, live);
-    let last: JobState = 'queued';
+    let last: ChartState = 'queued';
     actor.subscribe({
       next: ({ value }) => {
         const state = topState(value);
         if (state === last) return;
         last = state;
-        const isOver = isAtRest(state) || isFinal(state) || value === 'superseded';
+        if (state === 'superseded') return this.#superseded(live);
+        const isOver = isAtRest(state) || isFinal(state);
         if (isOver) this.#remove(live);
-        if (value !== 'superseded')
-          this.#host.changed(state, () => (isOver ? statusOf(live.job) : this.#status(live)));
+        this.#host.changed(state, () => (isOver ? statusOf(live.job) : this.#status(live)));
       },
       error: (error) =>
         log.error({ err: error }, `the chart of job ${job.id} stopped: ${(error as Error).message}`),
@@ -254,6 +256,7 @@ export class LiveJobs {
         const live = this.#live.get(job.id);
         if (live === undefined) return;
         live.progressAt = clock.monotonic();
+        live.lastProgressAt = clock.now();
         live.chunks += 1;
         live.items += items;
         this.#host.changed('progress', () => this.#status(live));
@@ -280,13 +283,23 @@ export class LiveJobs {
   }
 
   #status(live: LiveJob): JobStatus {
-    return statusOf({ ...live.job, chunks: live.chunks, items: live.items }, this.#view(live));
+    const { job, chunks, items, lastProgressAt } = live;
+    return statusOf({ ...job, chunks, items, lastProgressAt }, this.#view(live));
   }
 
   #settled(job: StoredJob): void {
     const live = this.#of(job.id);
     live.job = job;
     logTransition(live.attempt.log, job);
+  }
+
+  /** The job goes on elsewhere; here it was, and is no more. */
+  #superseded(live: LiveJob): void {
+    live.attempt.log.warn(
+      `attempt ${live.job.attempt} of job ${live.job.id} was superseded: its lease is gone`,
+    );
+    this.#remove(live);
+    this.#host.changed('superseded', () => this.#status(live));
   }
 
   #remove(live: LiveJob): void {
@@ -301,9 +314,8 @@ export class LiveJobs {
   }
 }
 
-type ChartValue = ReturnType<ActorRefFrom<typeof jobMachine>['getSnapshot']>['value'];
+type ChartState = JobState | 'superseded';
 
-function topState(value: ChartValue): JobState {
-  const state = typeof value === 'string' ? value : (Object.keys(value)[0] as 'running' | 'stopping');
-  return state === 'superseded' ? 'stopping' : state;
+function topState(value: SnapshotFrom<typeof jobMachine>['value']): ChartState {
+  return typeof value === 'string' ? value : (Object.keys(value)[0] as 'running' | 'stopping');
 }

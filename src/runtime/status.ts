@@ -87,4 +87,6 @@ export type JobEvents = { [S in JobState]: [status: JobStatus] } & {
   progress: [status: JobStatus];
   /** An attempt could not be proven stopped; it holds its slot. */
   unconfirmed: [status: JobStatus];
+  /** An attempt here lost its lease and was ended; another processor decides about the job. */
+  superseded: [status: JobStatus];
 };

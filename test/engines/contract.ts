@@ -2,7 +2,13 @@
 // run it with a clock they agree on, so that leases and due times can be made to pass.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Engine, type FrozenSettings, type NewJob, StaleAttemptError, type StoredJob } from '../../src/engines/engine.ts';
+import {
+  type Engine,
+  type FrozenSettings,
+  type NewJob,
+  StaleAttemptError,
+  type StoredJob,
+} from '../../src/engines/engine.ts';
 import type { Verdict } from '../../src/machines/verdict.ts';
 import { SimulatedClock } from '../support/simulatedClock.ts';
 
@@ -14,7 +20,11 @@ export const settings: FrozenSettings = {
   deadlineSeconds: Infinity,
   graceSeconds: 5,
   chunkSize: 1000,
-  retry: { maxAttempts: 3, on: ['failed', 'timedOut'], backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity } },
+  retry: {
+    maxAttempts: 3,
+    on: ['failed', 'timedOut'],
+    backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity },
+  },
 };
 
 export const verdict = (state: Verdict['state'], more: Partial<Verdict> = {}): Verdict => ({
@@ -52,15 +62,24 @@ export function engineContract(name: string, create: () => Engine): void {
       retryOf: null,
       ...more,
     });
-    const submit = async (more: Partial<NewJob> = {}): Promise<StoredJob> => (await engine.submit([newJob(more)]))[0]!;
-    const claim = (limit = 1, leaseMs = 15_000) => engine.claim({ owner: 'me', limit, names: ['sum'], leaseMs });
-    const claimOne = async (): Promise<StoredJob & { token: string }> => (await claim())[0] as StoredJob & { token: string };
+    const submit = async (more: Partial<NewJob> = {}): Promise<StoredJob> =>
+      (await engine.submit([newJob(more)]))[0]!;
+    const claim = (limit = 1, leaseMs = 15_000) =>
+      engine.claim({ owner: 'me', limit, names: ['sum'], leaseMs });
+    const claimOne = async (): Promise<StoredJob & { token: string }> =>
+      (await claim())[0] as StoredJob & { token: string };
     const stale = expect.objectContaining({ code: 'ERR_UNSTUCK_STALE_ATTEMPT' });
 
     describe('submit', () => {
       test('stores a job at rest, with its settings to the letter', async () => {
         const job = await submit({ settings: { ...settings, queueTimeoutSeconds: 10, deadlineSeconds: 20 } });
-        expect(job).toMatchObject({ state: 'queued', attempt: 0, token: null, input: '{"a":1}', submittedAt: clock.now() });
+        expect(job).toMatchObject({
+          state: 'queued',
+          attempt: 0,
+          token: null,
+          input: '{"a":1}',
+          submittedAt: clock.now(),
+        });
         expect(job).toMatchObject({ queueDueAt: clock.now() + 10_000, deadlineAt: clock.now() + 20_000 });
         expect(job.settings.progressTimeoutSeconds).toBe(Infinity);
         expect(await engine.get(job.id)).toEqual(job);
@@ -118,6 +137,15 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await claim(9)).toHaveLength(1);
       });
 
+      test('a retry starts after its pause, with its deadline still ahead', async () => {
+        await submit({ settings: { ...settings, deadlineSeconds: 60 } });
+        const { id, token } = await claimOne();
+        await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() + 2000 }));
+        expect(await claim()).toEqual([]);
+        await clock.advance(2);
+        expect((await claim())[0]?.attempt).toBe(2);
+      });
+
       test('a promoted job is next, whatever its priority', async () => {
         await submit({ priority: 9 });
         const { id } = await submit();
@@ -138,8 +166,15 @@ export function engineContract(name: string, create: () => Engine): void {
         await engine.settle(id, token, verdict('completed', { result: '{"sum":1}' }));
         await expect(engine.settle(id, token, verdict('failed'))).rejects.toEqual(stale);
         await expect(engine.checkpoint({ ...write, token })).rejects.toEqual(stale);
-        expect(await engine.beat([{ id, token, heartbeatAt: null, total: null }], 1000)).toEqual([{ id, held: false, intent: null }]);
-        expect(await engine.get(id)).toMatchObject({ state: 'completed', result: '{"sum":1}', token: null, endedAt: clock.now() });
+        expect(await engine.beat([{ id, token, heartbeatAt: null, total: null }], 1000)).toEqual([
+          { id, held: false, intent: null },
+        ]);
+        expect(await engine.get(id)).toMatchObject({
+          state: 'completed',
+          result: '{"sum":1}',
+          token: null,
+          endedAt: clock.now(),
+        });
       });
 
       test('is refused for an older attempt while its successor lives', async () => {
@@ -173,9 +208,28 @@ export function engineContract(name: string, create: () => Engine): void {
       test('keeps checkpoint, rows and progress together', async () => {
         await submit();
         const { id, token } = await claimOne();
-        await engine.checkpoint({ id, token, checkpoint: '{"n":1}', rows: ['{"r":1}', '{"r":2}'], items: 10, total: 30 });
-        await engine.checkpoint({ id, token, checkpoint: '{"n":2}', rows: ['{"r":3}'], items: 10, total: null });
-        expect(await engine.get(id)).toMatchObject({ checkpoint: '{"n":2}', chunks: 2, items: 20, total: 30 });
+        await engine.checkpoint({
+          id,
+          token,
+          checkpoint: '{"n":1}',
+          rows: ['{"r":1}', '{"r":2}'],
+          items: 10,
+          total: 30,
+        });
+        await engine.checkpoint({
+          id,
+          token,
+          checkpoint: '{"n":2}',
+          rows: ['{"r":3}'],
+          items: 10,
+          total: null,
+        });
+        expect(await engine.get(id)).toMatchObject({
+          checkpoint: '{"n":2}',
+          chunks: 2,
+          items: 20,
+          total: 30,
+        });
         const rows = [];
         for await (const row of engine.rows(id)) rows.push(row);
         expect(rows).toEqual(['{"r":1}', '{"r":2}', '{"r":3}']);
@@ -187,7 +241,9 @@ export function engineContract(name: string, create: () => Engine): void {
         await submit();
         const { id, token } = await claimOne();
         await clock.advance(10);
-        expect(await engine.beat([{ id, token, heartbeatAt: clock.now(), total: 5 }], 15_000)).toEqual([{ id, held: true, intent: null }]);
+        expect(await engine.beat([{ id, token, heartbeatAt: clock.now(), total: 5 }], 15_000)).toEqual([
+          { id, held: true, intent: null },
+        ]);
         expect(await engine.get(id)).toMatchObject({ lastHeartbeatAt: clock.now(), total: 5 });
         await clock.advance(14);
         expect(await engine.lapsed()).toEqual([]);
@@ -235,7 +291,11 @@ export function engineContract(name: string, create: () => Engine): void {
         await clock.advance(3);
         await engine.recordIntent(id, token, { kind: 'timeout', timeout: 'heartbeat', by: 'timer' });
         await engine.settle(id, token, verdict('timedOut', { timeout: 'heartbeat' }));
-        const history = (await engine.get(id))?.history.map(({ state, attempt, timeout }) => [state, attempt, timeout]);
+        const history = (await engine.get(id))?.history.map(({ state, attempt, timeout }) => [
+          state,
+          attempt,
+          timeout,
+        ]);
         expect(history).toEqual([
           ['queued', 0, undefined],
           ['running', 1, undefined],

@@ -60,13 +60,18 @@ function eventsAt(snapshot: JobSnapshot): JobEvent[] {
   const more: unknown[] = [];
   for (const type of internal) {
     if (!type.startsWith('xstate.')) continue;
-    if (type.startsWith('xstate.done.actor')) more.push({ type, output: now }, { type, output: now + 9_000_000 });
+    if (type.startsWith('xstate.done.actor'))
+      more.push({ type, output: now }, { type, output: now + 9_000_000 });
     else if (type.startsWith('xstate.error.actor')) {
       more.push({ type, error: new Error('no answer') }, { type, error: { refused: true } });
     } else more.push({ type });
   }
   const { attempt, verdict } = snapshot.context;
-  const start = { type: 'job.start', attempt: attempt === 0 || verdict?.state === 'retrying' ? attempt + 1 : attempt, at: now };
+  const start = {
+    type: 'job.start',
+    attempt: attempt === 0 || verdict?.state === 'retrying' ? attempt + 1 : attempt,
+    at: now,
+  };
   return [start, ...events, ...more] as JobEvent[];
 }
 

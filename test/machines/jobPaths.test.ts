@@ -19,7 +19,16 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
 
   test('reaches every state, and the chart is explored whole', () => {
     const reached = new Set(steps.map(({ to }) => top(to)));
-    const expected = ['queued', 'running', 'stopping', 'completed', 'failed', 'timedOut', 'cancelled', 'superseded'];
+    const expected = [
+      'queued',
+      'running',
+      'stopping',
+      'completed',
+      'failed',
+      'timedOut',
+      'cancelled',
+      'superseded',
+    ];
     for (const state of expected) expect(reached).toContain(state);
     expect(steps.length).toBeGreaterThan(200);
     expect(steps.length).toBeLessThan(99_000);
@@ -43,10 +52,14 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
   test('silence is not waited for: delays alone bring a running job out of running, and off every rung', () => {
     const waiting = (snapshot: JobSnapshot) =>
       snapshot.matches({ running: 'processing' }) ||
-      (top(snapshot) === 'stopping' && !snapshot.matches({ stopping: 'settling' }) && !snapshot.matches({ stopping: 'unconfirmed' }));
+      (top(snapshot) === 'stopping' &&
+        !snapshot.matches({ stopping: 'settling' }) &&
+        !snapshot.matches({ stopping: 'unconfirmed' }));
     const delayed = steps.filter(({ from, event }) => waiting(from) && event.type.startsWith('xstate.after'));
     for (const from of new Set(steps.filter((step) => waiting(step.from)).map((step) => keyOf(step.from)))) {
-      expect(delayed.some((step) => keyOf(step.from) === from && !step.to.matches({ running: 'processing' }))).toBe(true);
+      expect(
+        delayed.some((step) => keyOf(step.from) === from && !step.to.matches({ running: 'processing' })),
+      ).toBe(true);
     }
   });
 
@@ -74,7 +87,9 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
   });
 
   test('a stop is called confirmed only by proof', () => {
-    const confirmations = moves.filter(({ from, to }) => to.context.stop?.confirmed === true && from.context.stop?.confirmed !== true);
+    const confirmations = moves.filter(
+      ({ from, to }) => to.context.stop?.confirmed === true && from.context.stop?.confirmed !== true,
+    );
     expect(confirmations.length).toBeGreaterThan(0);
     for (const { event } of confirmations) expect(event.type).toBe('attempt.ended');
   });
@@ -94,12 +109,16 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
   });
 
   test('a cancel is followed by nothing but its end, or by an end that came first', () => {
-    const stopped = moves.filter(({ to }) => to.context.intent?.kind === 'cancel' && to.matches({ stopping: 'settling' }));
+    const stopped = moves.filter(
+      ({ to }) => to.context.intent?.kind === 'cancel' && to.matches({ stopping: 'settling' }),
+    );
     for (const { to } of stopped) expect(['cancelled', 'completed']).toContain(to.context.verdict?.state);
   });
 
   test('heartbeats and chunks change nothing but their own timers', () => {
-    const beats: Step[] = steps.filter(({ event }) => event.type === 'chunk.heartbeat' || event.type === 'chunk.completed');
+    const beats: Step[] = steps.filter(
+      ({ event }) => event.type === 'chunk.heartbeat' || event.type === 'chunk.completed',
+    );
     for (const { from, to } of beats) expect(to.value).toEqual(from.value);
   });
 });
@@ -108,7 +127,10 @@ test('a retry that is left holds an unproven stop; none left ends it, and the re
   const unconfirmed = (steps: Step[]) => steps.filter(({ to }) => to.matches({ stopping: 'unconfirmed' }));
   expect(unconfirmed(allSteps()).length).toBeGreaterThan(0);
   const last = allSteps({ maxAttempts: 1 }).filter(
-    ({ from, to }) => from.matches({ stopping: 'kill' }) && to.context.verdict !== null && to.context.stop?.confirmed === false,
+    ({ from, to }) =>
+      from.matches({ stopping: 'kill' }) &&
+      to.context.verdict !== null &&
+      to.context.stop?.confirmed === false,
   );
   expect(last.length).toBeGreaterThan(0);
   for (const { to } of last) expect(['timedOut', 'cancelled']).toContain(to.context.verdict?.state);

@@ -1,24 +1,32 @@
 // The job's chart as a table: in a state, on an event, to a state with effects. Pure: no clock, no actors.
 
-import { initialTransition, transition } from 'xstate';
 import { describe, expect, test } from 'vitest';
+import { initialTransition, transition } from 'xstate';
 import { type JobChartInput, type JobEvent, jobMachine } from '../../src/machines/job.ts';
 import { ended, input, type JobSnapshot, now } from './explore.ts';
 
 const start: JobEvent = { type: 'job.start', attempt: 1, at: now };
-const timeOut = (kind: 'job' | 'heartbeat' | 'progress' | 'queue' | 'deadline', by: 'timer' | 'hand' = 'timer'): JobEvent => ({
+const timeOut = (
+  kind: 'job' | 'heartbeat' | 'progress' | 'queue' | 'deadline',
+  by: 'timer' | 'hand' = 'timer',
+): JobEvent => ({
   type: 'job.timeOut',
   kind,
   by,
 });
-const after = (delay: string, state: string) => ({ type: `xstate.after.${delay}.job.${state}` }) as unknown as JobEvent;
-const settled = (state: string) => ({ type: `xstate.done.actor.0.job.${state}.settling.writing` }) as unknown as JobEvent;
+const after = (delay: string, state: string) =>
+  ({ type: `xstate.after.${delay}.job.${state}` }) as unknown as JobEvent;
+const settled = (state: string) =>
+  ({ type: `xstate.done.actor.0.job.${state}.settling.writing` }) as unknown as JobEvent;
 const unsettled = (state: string, error: object) =>
   ({ type: `xstate.error.actor.0.job.${state}.settling.writing`, error }) as unknown as JobEvent;
 const ack: JobEvent = { type: 'attempt.acknowledged' };
 const cancel: JobEvent = { type: 'job.cancel', reason: null };
 
-function run(events: JobEvent[], given: Partial<JobChartInput> = {}): { end: JobSnapshot; effects: string[] } {
+function run(
+  events: JobEvent[],
+  given: Partial<JobChartInput> = {},
+): { end: JobSnapshot; effects: string[] } {
   let [snapshot] = initialTransition(jobMachine, { ...input, ...given });
   let effects: string[] = [];
   for (const event of events) {
@@ -47,32 +55,105 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ['is completed once stored', [start, ended('completed'), settled('running')], 'completed'],
   ['retries a failure', [start, ended('failed'), settled('running')], 'retrying'],
   ['fails without a retry', [start, ended('failed'), settled('running')], 'failed', { maxAttempts: 1 }],
-  ['fails where failures are not retried', [start, ended('failed'), settled('running')], 'failed', { retryOn: ['timedOut'] }],
-  ['fails where the pause would pass the deadline', [start, ended('failed'), settled('running')], 'failed', { deadlineAt: now + 500 }],
-  ['waits out the pause', [start, ended('failed'), settled('running'), after('backoff', 'retrying')], 'queued'],
+  [
+    'fails where failures are not retried',
+    [start, ended('failed'), settled('running')],
+    'failed',
+    { retryOn: ['timedOut'] },
+  ],
+  [
+    'fails where the pause would pass the deadline',
+    [start, ended('failed'), settled('running')],
+    'failed',
+    { deadlineAt: now + 500 },
+  ],
+  [
+    'waits out the pause',
+    [start, ended('failed'), settled('running'), after('backoff', 'retrying')],
+    'queued',
+  ],
   ['is asked at the job timeout', [start, after('jobTimeout', 'running.processing')], { stopping: 'ask' }],
-  ['is asked at the heartbeat timeout', [start, after('heartbeatTimeout', 'running.processing.life.alive')], { stopping: 'ask' }],
-  ['is asked at the progress timeout', [start, after('progressTimeout', 'running.processing.progress.moving')], { stopping: 'ask' }],
+  [
+    'is asked at the heartbeat timeout',
+    [start, after('heartbeatTimeout', 'running.processing.life.alive')],
+    { stopping: 'ask' },
+  ],
+  [
+    'is asked at the progress timeout',
+    [start, after('progressTimeout', 'running.processing.progress.moving')],
+    { stopping: 'ask' },
+  ],
   ['gets its grace when it answers', [start, cancel, ack], { stopping: 'grace' }],
-  ['gets none when it is silent', [start, cancel, after('askDelay', 'stopping.ask')], { stopping: 'terminate' }],
-  ['inline gets it anyway', [start, cancel, after('askDelay', 'stopping.ask')], { stopping: 'grace' }, { isKillable: false }],
-  ['is terminated after the grace', [start, cancel, ack, after('graceDelay', 'stopping.grace')], { stopping: 'terminate' }],
+  [
+    'gets none when it is silent',
+    [start, cancel, after('askDelay', 'stopping.ask')],
+    { stopping: 'terminate' },
+  ],
+  [
+    'inline gets it anyway',
+    [start, cancel, after('askDelay', 'stopping.ask')],
+    { stopping: 'grace' },
+    { isKillable: false },
+  ],
+  [
+    'is terminated after the grace',
+    [start, cancel, ack, after('graceDelay', 'stopping.grace')],
+    { stopping: 'terminate' },
+  ],
   [
     'is killed after that',
-    [start, cancel, ack, after('graceDelay', 'stopping.grace'), after('terminateDelay', 'stopping.terminate')],
+    [
+      start,
+      cancel,
+      ack,
+      after('graceDelay', 'stopping.grace'),
+      after('terminateDelay', 'stopping.terminate'),
+    ],
     { stopping: 'kill' },
   ],
   ['is killed at once when the lease is lost', [start, { type: 'lease.lost' }], { stopping: 'kill' }],
   ['leaves the rest to its new owner', [start, { type: 'lease.lost' }, ended('stopped')], 'superseded'],
   ['is cancelled once dead and stored', [start, cancel, ended('failed'), settled('stopping')], 'cancelled'],
-  ['retries a timeout once dead', [start, timeOut('heartbeat'), ended('stopped'), settled('stopping')], 'retrying'],
-  ['does not retry a timeout by hand', [start, timeOut('job', 'hand'), ended('stopped'), settled('stopping')], 'timedOut'],
-  ['does not retry a deadline', [start, timeOut('deadline'), ended('stopped'), settled('stopping')], 'timedOut'],
-  ['accepts a completion before the kill', [start, timeOut('job'), ended('completed'), settled('stopping')], 'completed'],
-  ['goes back to the queue', [start, { type: 'job.handBack' }, ended('stopped'), settled('stopping')], 'queued'],
-  ['obeys a cancel while it is stopped for a retry', [start, timeOut('job'), cancel, ended('stopped'), settled('stopping')], 'cancelled'],
-  ['waits for an engine that does not answer', [start, ended('completed'), unsettled('running', {})], { running: { settling: 'pausing' } }],
-  ['yields to a newer attempt', [start, ended('completed'), unsettled('running', { refused: true })], 'superseded'],
+  [
+    'retries a timeout once dead',
+    [start, timeOut('heartbeat'), ended('stopped'), settled('stopping')],
+    'retrying',
+  ],
+  [
+    'does not retry a timeout by hand',
+    [start, timeOut('job', 'hand'), ended('stopped'), settled('stopping')],
+    'timedOut',
+  ],
+  [
+    'does not retry a deadline',
+    [start, timeOut('deadline'), ended('stopped'), settled('stopping')],
+    'timedOut',
+  ],
+  [
+    'accepts a completion before the kill',
+    [start, timeOut('job'), ended('completed'), settled('stopping')],
+    'completed',
+  ],
+  [
+    'goes back to the queue',
+    [start, { type: 'job.handBack' }, ended('stopped'), settled('stopping')],
+    'queued',
+  ],
+  [
+    'obeys a cancel while it is stopped for a retry',
+    [start, timeOut('job'), cancel, ended('stopped'), settled('stopping')],
+    'cancelled',
+  ],
+  [
+    'waits for an engine that does not answer',
+    [start, ended('completed'), unsettled('running', {})],
+    { running: { settling: 'pausing' } },
+  ],
+  [
+    'yields to a newer attempt',
+    [start, ended('completed'), unsettled('running', { refused: true })],
+    'superseded',
+  ],
 ];
 
 describe('a job', () => {
@@ -97,11 +178,18 @@ describe('a job', () => {
     const silent = [start, cancel, after('askDelay', 'stopping.ask')];
     expect(run([start, cancel]).effects).toContain('xstate.sendTo stop.ask');
     expect(run(silent).effects).toContain('xstate.sendTo stop.terminate');
-    expect(run([...silent, after('terminateDelay', 'stopping.terminate')]).effects).toContain('xstate.sendTo stop.kill');
+    expect(run([...silent, after('terminateDelay', 'stopping.terminate')]).effects).toContain(
+      'xstate.sendTo stop.kill',
+    );
   });
 
   test('an unproven stop is final at the last attempt, and the record says so', () => {
-    const climbed = [start, cancel, after('askDelay', 'stopping.ask'), after('terminateDelay', 'stopping.terminate')];
+    const climbed = [
+      start,
+      cancel,
+      after('askDelay', 'stopping.ask'),
+      after('terminateDelay', 'stopping.terminate'),
+    ];
     const { end } = run([...climbed, after('killDelay', 'stopping.kill'), settled('stopping')]);
     expect(end.value).toBe('cancelled');
     expect(end.context.verdict?.stop).toEqual({ confirmed: false, rung: 'kill', tookSeconds: null });

@@ -1,7 +1,7 @@
 // The second line sweeps every interval, one sweep at a time, and outlives a sweep that fails.
 
-import { createActor, fromPromise } from 'xstate';
 import { expect, test } from 'vitest';
+import { createActor, fromPromise } from 'xstate';
 import { monitorMachine } from '../../src/machines/monitor.ts';
 import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 
@@ -13,7 +13,10 @@ test('sweeps each interval, never two at once', async () => {
     sweeps.push(open);
     return open.promise;
   });
-  const actor = createActor(monitorMachine.provide({ actors: { sweep } }), { input: { intervalMs: 60_000 }, clock }).start();
+  const actor = createActor(monitorMachine.provide({ actors: { sweep } }), {
+    input: { intervalMs: 60_000 },
+    clock,
+  }).start();
   await clock.advance(59);
   expect(sweeps).toHaveLength(0);
   await clock.advance(1);
@@ -35,7 +38,10 @@ test('a sweep that fails is said, and followed by the next', async () => {
     sweeps += 1;
     throw new Error('no answer');
   });
-  const actor = createActor(monitorMachine.provide({ actors: { sweep } }), { input: { intervalMs: 1000 }, clock });
+  const actor = createActor(monitorMachine.provide({ actors: { sweep } }), {
+    input: { intervalMs: 1000 },
+    clock,
+  });
   const failures: unknown[] = [];
   actor.on('sweep.failed', ({ error }) => failures.push((error as Error).message));
   actor.start();

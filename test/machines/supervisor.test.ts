@@ -2,8 +2,8 @@
 // work that was announced is claimed as soon as a slot is free.
 
 import * as fc from 'fast-check';
-import { createActor, fromPromise } from 'xstate';
 import { expect, test } from 'vitest';
+import { createActor, fromPromise } from 'xstate';
 import { type SupervisorEvent, supervisorMachine } from '../../src/machines/supervisor.ts';
 import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 
@@ -19,7 +19,10 @@ function world(limit: number) {
     return pending.answer.promise;
   });
   const clock = new SimulatedClock();
-  const actor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), { input: { limit }, clock });
+  const actor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), {
+    input: { limit },
+    clock,
+  });
   actor.start();
   const send = (event: SupervisorEvent) => {
     if (actor.getSnapshot().status === 'active') actor.send(event);
@@ -62,7 +65,9 @@ function world(limit: number) {
   };
 }
 
-const moves = fc.array(fc.constantFrom<Move>('submit', 'submit', 'end', 'answer', 'answer', 'fail'), { maxLength: 40 });
+const moves = fc.array(fc.constantFrom<Move>('submit', 'submit', 'end', 'answer', 'answer', 'fail'), {
+  maxLength: 40,
+});
 
 test('never more attempts than slots, and no slot idle while work waits', async () => {
   await fc.assert(

@@ -46,7 +46,7 @@ export async function reconcile(
   if (items !== total || checkpoint.done !== total) {
     throw new Error(`progress does not add up: ${items} items, ${checkpoint.done} done, ${total} in all`);
   }
-  return reconciliation.result!(checkpoint, checked);
+  return reconciliation.result!(checkpoint, checked, context);
 }
 
 export class Abandoned extends Error {}

@@ -1,9 +1,11 @@
 // Real child processes, really killed. These wait on the wall clock: what is proven is that code is gone from
 // the process table. No bound on how long it takes is asserted beyond the test's own limit.
 
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { JobFailedError, JobProcessor, JobTimedOutError } from '../../src/index.ts';
 import counting from '../fixtures/counting.ts';
@@ -23,7 +25,13 @@ beforeEach(async () => {
   log = capturedLog();
   childrenBefore = children();
   folder = mkdtempSync(join(tmpdir(), 'unstuck-'));
-  processor = await new JobProcessor({ engine: 'memory', jobs, logger: log.logger, maxConcurrentJobs: 1, graceSeconds: 0.2 }).start();
+  processor = await new JobProcessor({
+    engine: 'memory',
+    jobs,
+    logger: log.logger,
+    maxConcurrentJobs: 1,
+    graceSeconds: 0.2,
+  }).start();
 });
 afterEach(async () => {
   await processor.stop();
@@ -45,7 +53,11 @@ test('an endless loop is ended: process gone, job timedOut, slot free, the next 
   expect(pid).toBeGreaterThan(1);
   expect(isAlive(pid)).toBe(false);
   const status = await stuck.status();
-  expect(status).toMatchObject({ state: 'timedOut', timeout: 'heartbeat', stop: { confirmed: true, rung: 'terminate', signal: 'SIGTERM' } });
+  expect(status).toMatchObject({
+    state: 'timedOut',
+    timeout: 'heartbeat',
+    stop: { confirmed: true, rung: 'terminate', signal: 'SIGTERM' },
+  });
   expect(await next.result()).toEqual({ attempt: 1, hasToken: true });
   expect(log.lines).toContain('WARN: Found 1 stuck job(s), forcing timeout');
   expect(log.lines).toContain(`INFO: Successfully timed out stuck job ${stuck.id}`);
@@ -65,7 +77,11 @@ test('the whole group is killed, grandchildren that ignore SIGTERM included', as
   expect(read().every(isAlive)).toBe(true);
   const status = await job.cancel('enough');
   expect(read().filter(isAlive)).toEqual([]);
-  expect(status).toMatchObject({ state: 'cancelled', reason: 'enough', stop: { confirmed: true, rung: 'kill', signal: 'SIGKILL' } });
+  expect(status).toMatchObject({
+    state: 'cancelled',
+    reason: 'enough',
+    stop: { confirmed: true, rung: 'kill', signal: 'SIGKILL' },
+  });
 });
 
 test.each([
@@ -91,7 +107,10 @@ test('a job that listens to the signal leaves at the first rung', async () => {
 });
 
 test('a job that beats but does not end is ended by its job timeout', async () => {
-  const job = await processor.submit('ways', 'never', { jobTimeoutSeconds: 0.7, heartbeatTimeoutSeconds: 0.4 });
+  const job = await processor.submit('ways', 'never', {
+    jobTimeoutSeconds: 0.7,
+    heartbeatTimeoutSeconds: 0.4,
+  });
   await expect(job.result()).rejects.toMatchObject({ code: 'ERR_UNSTUCK_JOB_TIMED_OUT', kind: 'job' });
 });
 
@@ -99,7 +118,13 @@ test('a process that dies under a job is a failure, and retried as one', async (
   const job = await processor.submit('ways', 'crash', { retry: { maxAttempts: 2 } });
   expect(await job.result()).toBe(2);
   const { history } = await job.status();
-  expect(history.map(({ state }) => state)).toEqual(['queued', 'running', 'retrying', 'running', 'completed']);
+  expect(history.map(({ state }) => state)).toEqual([
+    'queued',
+    'running',
+    'retrying',
+    'running',
+    'completed',
+  ]);
   expect(history[2]?.reason).toContain('SIGKILL');
 });
 
@@ -116,17 +141,24 @@ test.each([
   ['kill', {}],
   ['loop', { heartbeatTimeoutSeconds: 0.5 }],
   ['never', { progressTimeoutSeconds: 0.8 }],
-] as const)('a retry after a %s resumes from the checkpoint: no chunk is run again, none is lost', async (kind, timeouts) => {
-  const journal = join(folder, 'journal');
-  const job = await processor.submit('counting', { chunks: 6, journal, trouble: { at: 3, kind } }, { ...timeouts, retry: { maxAttempts: 2 } });
-  expect(await job.result()).toBe(15);
-  expect(readFileSync(journal, 'utf8').trim().split('\n').map(Number)).toEqual([0, 1, 2, 3, 4, 5]);
-  const rows = [];
-  for await (const row of job.rows<{ index: number }>()) rows.push(row.index);
-  expect(rows).toEqual([0, 1, 2, 3, 4, 5]);
-  const status = await job.status();
-  expect(status).toMatchObject({ attempt: 2, progress: { chunks: 6, items: 6, total: 6 } });
-});
+] as const)(
+  'a retry after a %s resumes from the checkpoint: no chunk is run again, none is lost',
+  async (kind, timeouts) => {
+    const journal = join(folder, 'journal');
+    const job = await processor.submit(
+      'counting',
+      { chunks: 6, journal, trouble: { at: 3, kind } },
+      { ...timeouts, retry: { maxAttempts: 2 } },
+    );
+    expect(await job.result()).toBe(15);
+    expect(readFileSync(journal, 'utf8').trim().split('\n').map(Number)).toEqual([0, 1, 2, 3, 4, 5]);
+    const rows = [];
+    for await (const row of job.rows<{ index: number }>()) rows.push(row.index);
+    expect(rows).toEqual([0, 1, 2, 3, 4, 5]);
+    const status = await job.status();
+    expect(status).toMatchObject({ attempt: 2, progress: { chunks: 6, items: 6, total: 6 } });
+  },
+);
 
 test('stop hands a running job back to the queue with its attempt, and leaves no process', async () => {
   const job = await run('never');
@@ -137,3 +169,22 @@ test('stop hands a running job back to the queue with its attempt, and leaves no
   expect(seen).toEqual(['queued 0']);
   expect(job.id).toBeTruthy();
 });
+
+test.each(['SIGKILL', 'SIGTERM'] as const)(
+  'an endless loop does not outlive its host, ended by %s',
+  async (signal) => {
+    const host = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('../fixtures/loopHost.ts', import.meta.url))],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    const said = await new Promise<Buffer>((resolve) => host.stdout.once('data', resolve));
+    const pid = Number(String(said));
+    expect(isAlive(pid)).toBe(true);
+    host.kill(signal);
+    await new Promise((resolve) => host.once('exit', resolve));
+    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
+  },
+);

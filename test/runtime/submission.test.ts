@@ -1,0 +1,168 @@
+// Bad input is told before anything is stored: the field, what was expected, what came.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  ConfigurationError,
+  defineChunkedJob,
+  defineJob,
+  InputError,
+  JobProcessor,
+} from '../../src/index.ts';
+import { capturedLog } from '../support/capturedLog.ts';
+
+const { logger } = capturedLog();
+const jobs = {
+  any: defineJob({ run: (input: unknown) => input }),
+  checked: defineJob({
+    input: {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value: unknown) =>
+          typeof (value as { n?: unknown }).n === 'number'
+            ? { value: value as { n: number } }
+            : {
+                issues: [
+                  { message: `expected a number, got ${typeof (value as { n?: unknown }).n}.`, path: ['n'] },
+                ],
+              },
+      },
+    },
+    run: (input: { n: number }) => input.n + 1,
+  }),
+};
+const options = { engine: 'memory' as const, jobs, logger };
+let processor: JobProcessor<typeof jobs>;
+
+beforeEach(async () => {
+  processor = await new JobProcessor(options).start();
+});
+afterEach(() => processor.stop());
+
+describe('a processor refuses', () => {
+  test.each([
+    [{ maxConcurrentJobs: 0 }, 'maxConcurrentJobs: expected a whole number, 1 or more, got 0.'],
+    [{ jobTimeoutSeconds: -1 }, 'jobTimeoutSeconds: expected seconds above 0, or Infinity for off, got -1.'],
+    [
+      { monitorIntervalSeconds: 0 },
+      'monitorIntervalSeconds: expected seconds above 0, or Infinity for off, got 0.',
+    ],
+    [
+      { heartbeatTimeoutSeconds: '60' },
+      'heartbeatTimeoutSeconds: expected seconds above 0, or Infinity for off, got "60".',
+    ],
+    [{ graceSeconds: Infinity }, 'graceSeconds: expected seconds, 0 or more, got Infinity.'],
+    [{ chunkSize: 1.5 }, 'chunkSize: expected a whole number, 1 or more, got 1.5.'],
+    [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts: expected a whole number, 1 or more, got 0.'],
+    [{ retry: { on: ['cancelled'] } }, "retry.on: expected 'failed' or 'timedOut', got \"cancelled\"."],
+    [
+      { engine: undefined },
+      "engine: expected 'memory', got nothing. It has no default: say where jobs are kept.",
+    ],
+    [{ jobs: { x: 1 } }, 'jobs.x: expected a job of defineJob or defineChunkedJob, got 1.'],
+    [{ timeout: 5 }, 'timeout: expected a known option, got an unknown one.'],
+  ])('%o', (wrong, message) => {
+    expect(() => new JobProcessor({ ...options, ...wrong } as never)).toThrow(ConfigurationError);
+    expect(() => new JobProcessor({ ...options, ...wrong } as never)).toThrow(message);
+  });
+
+  test.each([
+    ['RECONCILIATION_JOB_TIMEOUT_SECONDS', 'soon', 'expected a number of seconds, or off, got "soon"'],
+    ['RECONCILIATION_HEARTBEAT_TIMEOUT_SECONDS', '0', 'expected seconds above 0, or Infinity for off, got 0'],
+    [
+      'RECONCILIATION_MONITOR_INTERVAL_SECONDS',
+      '-5',
+      'expected seconds above 0, or Infinity for off, got -5',
+    ],
+  ])('%s=%s', (variable, value, message) => {
+    process.env[variable] = value;
+    try {
+      expect(() => new JobProcessor(options)).toThrow(`${variable}: ${message}`);
+    } finally {
+      delete process.env[variable];
+    }
+  });
+});
+
+describe('a definition is refused', () => {
+  test.each([
+    [() => defineJob({} as never), 'run: expected a function, got nothing.'],
+    [
+      () => defineChunkedJob({ chunks: () => [], process: () => 1 } as never),
+      'start: expected the first checkpoint, got nothing.',
+    ],
+    [
+      () => defineJob({ run: () => 1, isolation: 'process' }),
+      'module: expected the file of an isolated job, got nothing.',
+    ],
+    [
+      () => defineJob({ run: () => 1, isolation: 'vm' as never }),
+      "isolation: expected 'process' or 'inline', got \"vm\".",
+    ],
+  ])('%#', (define, message) => {
+    expect(define).toThrow(message);
+  });
+});
+
+describe('a submission is refused, and nothing stored', () => {
+  const circle: { self?: unknown } = {};
+  circle.self = circle;
+  test.each([
+    [{ a: [1, () => 1] }, 'input.a[1]: expected JSON, got a function.'],
+    [{ big: 1n }, 'input.big: expected JSON, got a bigint.'],
+    [{ map: new Map() }, 'input.map: expected JSON, got a Map.'],
+    [{ n: Number.NaN }, 'input.n: expected JSON, got NaN.'],
+    [[undefined], 'input[0]: expected JSON, got undefined.'],
+    [circle, 'input.self: expected JSON, got a circle.'],
+    ['x'.repeat(11_000_000), 'input: expected at most 10485760 bytes of JSON, got 11000002.'],
+  ])('%#', async (input, message) => {
+    const error = await processor.submit('any', input).catch((reason) => reason);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toContain(message);
+    expect(await processor.jobQueue.size()).toBe(0);
+  });
+
+  test('by its schema, with the path', async () => {
+    await expect(processor.submit('checked', { n: 'x' } as never)).rejects.toThrow(
+      'input.n: expected a number, got string.',
+    );
+    expect(await (await processor.submit('checked', { n: 1 })).result()).toBe(2);
+  });
+
+  test.each([
+    ['nobody', {}, 'name: expected a job of the registry (any, checked), got "nobody".'],
+    ['any', { priority: Number.NaN }, 'priority: expected a finite number, got NaN.'],
+    ['any', { startAfter: 'tomorrow' }, 'startAfter: expected a valid Date, got "tomorrow".'],
+    ['any', { idempotencyKey: '' }, 'idempotencyKey: expected a string that is not empty, got "".'],
+    ['any', { delay: 5 }, 'delay: expected a known option, got an unknown one.'],
+    ['any', { deadlineSeconds: 0 }, 'deadlineSeconds: expected seconds above 0, or Infinity for off, got 0.'],
+  ])('%s %o', async (name, wrong, message) => {
+    await expect(processor.submit(name as 'any', null, wrong as never)).rejects.toThrow(message);
+  });
+
+  test('with a known idempotency key and another input', async () => {
+    const first = await processor.submit('any', { a: 1 }, { idempotencyKey: 'k' });
+    expect((await processor.submit('any', { a: 1 }, { idempotencyKey: 'k' })).id).toBe(first.id);
+    await expect(processor.submit('any', { a: 2 }, { idempotencyKey: 'k' })).rejects.toThrow(
+      'expected the input of job',
+    );
+  });
+});
+
+test('who asks for a job that is not there is told', async () => {
+  await expect(processor.get('nobody')).rejects.toThrow(
+    'job nobody: expected a job of this engine, found none.',
+  );
+});
+
+test('updates give the latest and end with the final state; list is newest first', async () => {
+  const job = await processor.submit('any', 1);
+  const seen = [];
+  for await (const { state } of job.updates()) seen.push(state);
+  expect(seen.at(-1)).toBe('completed');
+  const second = await processor.submit('any', 2);
+  await second.result();
+  const listed = [];
+  for await (const { id } of processor.list({ state: 'completed' })) listed.push(id);
+  expect(listed).toEqual([second.id, job.id]);
+});
