@@ -1,4 +1,6 @@
-// The public names, nothing else.
+// The public names, nothing else. First the check that this Node can run them.
+
+import './runtime/checkNode.ts';
 
 export type { ChunkContext, JobContext } from './actors/jobCode.ts';
 export type { StopRecord } from './machines/ladder.ts';

@@ -12,17 +12,6 @@ export type JobState = 'queued' | 'running' | 'stopping' | 'retrying' | FinalSta
 
 export type FinalState = 'completed' | 'failed' | 'timedOut' | 'cancelled';
 
-export const jobStates: readonly JobState[] = [
-  'queued',
-  'running',
-  'stopping',
-  'retrying',
-  'completed',
-  'failed',
-  'timedOut',
-  'cancelled',
-];
-
 export function isFinal(state: JobState): state is FinalState {
   return state === 'completed' || state === 'failed' || state === 'timedOut' || state === 'cancelled';
 }

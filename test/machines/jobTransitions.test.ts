@@ -14,7 +14,7 @@ const timeOut = (
   kind,
   by,
 });
-const after = (delay: string, state: string) =>
+const delayed = (delay: string, state: string) =>
   ({ type: `xstate.after.${delay}.job.${state}` }) as unknown as JobEvent;
 const settled = (state: string) =>
   ({ type: `xstate.done.actor.0.job.${state}.settling.writing` }) as unknown as JobEvent;
@@ -46,8 +46,8 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ['waits', [], 'queued'],
   ['starts', [start], processing],
   ['is cancelled at rest', [cancel], 'cancelled'],
-  ['times out in the queue', [after('queueTimeout', 'queued')], 'timedOut'],
-  ['times out at rest by its deadline', [after('deadline', 'queued')], 'timedOut'],
+  ['times out in the queue', [delayed('queueTimeout', 'queued')], 'timedOut'],
+  ['times out at rest by its deadline', [delayed('deadline', 'queued')], 'timedOut'],
   ['cannot complete before it starts', [ended('completed')], 'queued'],
   ['goes on with a heartbeat', [start, { type: 'chunk.heartbeat' }], processing],
   ['goes on with a chunk', [start, { type: 'chunk.completed' }], processing],
@@ -69,35 +69,35 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ],
   [
     'waits out the pause',
-    [start, ended('failed'), settled('running'), after('backoff', 'retrying')],
+    [start, ended('failed'), settled('running'), delayed('backoff', 'retrying')],
     'queued',
   ],
-  ['is asked at the job timeout', [start, after('jobTimeout', 'running.processing')], { stopping: 'ask' }],
+  ['is asked at the job timeout', [start, delayed('jobTimeout', 'running.processing')], { stopping: 'ask' }],
   [
     'is asked at the heartbeat timeout',
-    [start, after('heartbeatTimeout', 'running.processing.life.alive')],
+    [start, delayed('heartbeatTimeout', 'running.processing.life.alive')],
     { stopping: 'ask' },
   ],
   [
     'is asked at the progress timeout',
-    [start, after('progressTimeout', 'running.processing.progress.moving')],
+    [start, delayed('progressTimeout', 'running.processing.progress.moving')],
     { stopping: 'ask' },
   ],
   ['gets its grace when it answers', [start, cancel, ack], { stopping: 'grace' }],
   [
     'gets none when it is silent',
-    [start, cancel, after('askDelay', 'stopping.ask')],
+    [start, cancel, delayed('askDelay', 'stopping.ask')],
     { stopping: 'terminate' },
   ],
   [
     'inline gets it anyway',
-    [start, cancel, after('askDelay', 'stopping.ask')],
+    [start, cancel, delayed('askDelay', 'stopping.ask')],
     { stopping: 'grace' },
     { isKillable: false },
   ],
   [
     'is terminated after the grace',
-    [start, cancel, ack, after('graceDelay', 'stopping.grace')],
+    [start, cancel, ack, delayed('graceDelay', 'stopping.grace')],
     { stopping: 'terminate' },
   ],
   [
@@ -106,8 +106,8 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
       start,
       cancel,
       ack,
-      after('graceDelay', 'stopping.grace'),
-      after('terminateDelay', 'stopping.terminate'),
+      delayed('graceDelay', 'stopping.grace'),
+      delayed('terminateDelay', 'stopping.terminate'),
     ],
     { stopping: 'kill' },
   ],
@@ -175,10 +175,10 @@ describe('a job', () => {
   });
 
   test('the ladder tells the attempt each rung', () => {
-    const silent = [start, cancel, after('askDelay', 'stopping.ask')];
+    const silent = [start, cancel, delayed('askDelay', 'stopping.ask')];
     expect(run([start, cancel]).effects).toContain('xstate.sendTo stop.ask');
     expect(run(silent).effects).toContain('xstate.sendTo stop.terminate');
-    expect(run([...silent, after('terminateDelay', 'stopping.terminate')]).effects).toContain(
+    expect(run([...silent, delayed('terminateDelay', 'stopping.terminate')]).effects).toContain(
       'xstate.sendTo stop.kill',
     );
   });
@@ -187,10 +187,10 @@ describe('a job', () => {
     const climbed = [
       start,
       cancel,
-      after('askDelay', 'stopping.ask'),
-      after('terminateDelay', 'stopping.terminate'),
+      delayed('askDelay', 'stopping.ask'),
+      delayed('terminateDelay', 'stopping.terminate'),
     ];
-    const { end } = run([...climbed, after('killDelay', 'stopping.kill'), settled('stopping')]);
+    const { end } = run([...climbed, delayed('killDelay', 'stopping.kill'), settled('stopping')]);
     expect(end.value).toBe('cancelled');
     expect(end.context.verdict?.stop).toEqual({ confirmed: false, rung: 'kill', tookSeconds: null });
   });
