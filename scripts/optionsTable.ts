@@ -1,0 +1,37 @@
+// The options table of the README, made from the one place that knows the settings. `npm run options` writes
+// it; a test fails when it is stale.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { monitorVariable, numberSettings } from '../src/runtime/settings.ts';
+
+const about: Record<(typeof numberSettings)[number]['name'], string> = {
+  jobTimeoutSeconds: 'start of an attempt → its end',
+  heartbeatTimeoutSeconds: 'last sign of life → now; inline code: off unless the job or the submit sets it',
+  progressTimeoutSeconds: 'last finished chunk → now; chunked jobs only',
+  queueTimeoutSeconds: 'submitted → first started',
+  deadlineSeconds: 'submitted → final state, all attempts together',
+  graceSeconds: 'the signal → SIGTERM',
+  chunkSize: 'items a chunk should hold; frozen at submit',
+};
+
+const show = (value: number) => (value === Infinity ? 'off' : String(value));
+
+export const optionsTable = [
+  '| setting | counts | default | environment variable |',
+  '| --- | --- | --- | --- |',
+  ...numberSettings.map(
+    ({ name, fallback, variable }) =>
+      `| \`${name}\` | ${about[name]} | ${show(fallback)} | \`${variable}\` |`,
+  ),
+  `| \`monitorIntervalSeconds\` | pause between two sweeps (processor only) | 60 | \`${monitorVariable}\` |`,
+].join('\n');
+
+const readme = new URL('../README.md', import.meta.url);
+const marked = /(?<=<!-- options -->\n)[\s\S]*?(?=\n<!-- \/options -->)/;
+
+/** The README with the table as it should be. */
+export function withOptionsTable(text: string): string {
+  return text.replace(marked, optionsTable);
+}
+
+if (import.meta.main) writeFileSync(readme, withOptionsTable(readFileSync(readme, 'utf8')));
