@@ -6,7 +6,7 @@
 import { fromCallback } from 'xstate';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError } from '../engines/engine.ts';
-import type { AttemptCommand, JobEvent } from '../machines/job.ts';
+import type { AttemptCommand, JobEvent } from '../machines/jobMessages.ts';
 import type { AttemptPort, AttemptSpec, Launch } from './attempt.ts';
 
 export interface LiveAttempt extends AttemptSpec {

@@ -20,91 +20,29 @@ import {
   setup,
   spawnChild,
 } from 'xstate';
-import { ladderDelays, type Rung, type StopRecord } from './ladder.ts';
-import type { FoundBy, TimeoutKind } from './states.ts';
 import {
-  type AttemptOutcome,
+  type AttemptCommand,
+  intentOf,
+  type JobChartContext,
+  type JobChartInput,
+  type JobEmitted,
+  type JobEvent,
+} from './jobMessages.ts';
+import { ladderDelays, type Rung, type StopRecord } from './ladder.ts';
+import type { TimeoutKind } from './states.ts';
+import {
   backoffMs,
   isRetried,
   mayRetry,
-  type RetryFacts,
   type StopIntent,
   type Verdict,
   verdictOfEnd,
   verdictOfStop,
 } from './verdict.ts';
 
-export interface JobChartInput extends RetryFacts {
-  jobId: string;
-  jobTimeoutMs: number;
-  heartbeatTimeoutMs: number;
-  progressTimeoutMs: number;
-  graceMs: number;
-  /** False for inline code: after the grace nothing more can be done to it. */
-  isKillable: boolean;
-  /** Wall ms, or null for off. */
-  queueDueAt: number | null;
-  /** Wall ms at which this actor starts. */
-  now: number;
-}
-
-export interface JobChartContext extends JobChartInput {
-  intent: StopIntent | null;
-  stop: StopRecord | null;
-  verdict: Verdict | null;
-}
-
-export type JobEvent =
-  | { type: 'job.start'; attempt: number; at: number }
-  | { type: 'job.cancel'; reason: string | null }
-  | { type: 'job.timeOut'; kind: TimeoutKind; by: FoundBy }
-  | { type: 'job.handBack' }
-  | { type: 'lease.lost' }
-  /** A sign of life. */
-  | { type: 'chunk.heartbeat' }
-  /** A chunk is done and its checkpoint durable: life and progress. */
-  | { type: 'chunk.completed' }
-  /** The attempt's event loop has seen the stop request. */
-  | { type: 'attempt.acknowledged' }
-  /** The attempt is over and proven so; `stopSeconds` counts from `stop.ask`. */
-  | {
-      type: 'attempt.ended';
-      outcome: AttemptOutcome;
-      at: number;
-      stopSeconds: number | null;
-      exitCode?: number;
-      signal?: string;
-    };
-
-export type JobEmitted =
-  | { type: 'timeout.found'; kind: TimeoutKind; by: FoundBy }
-  | { type: 'stop.proven'; stop: StopRecord; intent: StopIntent }
-  | { type: 'stop.unconfirmed'; stop: StopRecord; intent: StopIntent };
-
-/** What the chart tells the attempt it started. */
-export type AttemptCommand =
-  | { type: 'stop.ask'; intent: StopIntent }
-  | { type: 'stop.terminate' }
-  | { type: 'stop.kill' };
-
 /** Wall ms of a due time, as a delay from `now`; off where there is none. */
 function until(dueAt: number | null, now: number): number {
   return dueAt === null ? Infinity : Math.max(0, dueAt - now);
-}
-
-function intentOf(event: JobEvent): StopIntent | null {
-  switch (event.type) {
-    case 'job.cancel':
-      return { kind: 'cancel', reason: event.reason };
-    case 'job.timeOut':
-      return { kind: 'timeout', timeout: event.kind, by: event.by };
-    case 'job.handBack':
-      return { kind: 'handBack' };
-    case 'lease.lost':
-      return { kind: 'leaseLost' };
-    default:
-      return null;
-  }
 }
 
 /** Another attempt may follow, so this one must be proven dead first. */

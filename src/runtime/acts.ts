@@ -4,7 +4,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
-import type { JobEvent } from '../machines/job.ts';
+import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
 import { type StopIntent, type Verdict, verdictOfStop } from '../machines/verdict.ts';
 import { chartInput, stepAtRest } from './chartInput.ts';

@@ -3,7 +3,8 @@
 
 import { transition } from 'xstate';
 import type { StoredJob } from '../engines/engine.ts';
-import { type JobChartInput, type JobEvent, jobMachine } from '../machines/job.ts';
+import { jobMachine } from '../machines/job.ts';
+import type { JobChartInput, JobEvent } from '../machines/jobMessages.ts';
 import type { JobState } from '../machines/states.ts';
 import type { Verdict } from '../machines/verdict.ts';
 

@@ -112,12 +112,11 @@ export async function untilStored(
   id: string,
   fits: (job: StoredJob) => boolean,
 ): Promise<StoredJob> {
-  const engine = await access.engine();
   let wake = Promise.withResolvers<void>();
   const unwatch = await access.watch(id, () => wake.resolve());
   try {
     for (;;) {
-      const job = await storedJob(engine, id);
+      const job = await storedJob(await access.engine(), id);
       if (fits(job)) return job;
       await wake.promise;
       wake = Promise.withResolvers<void>();

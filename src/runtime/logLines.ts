@@ -3,7 +3,7 @@
 
 import type { Logger } from 'pino';
 import type { StoredJob } from '../engines/engine.ts';
-import type { JobEmitted } from '../machines/job.ts';
+import type { JobEmitted } from '../machines/jobMessages.ts';
 
 export function logFound(log: Logger, count: number): void {
   log.warn(`Found ${count} stuck job(s), forcing timeout`);

@@ -6,9 +6,10 @@ import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import type { Engine } from '../engines/engine.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
+import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
 import type { InputOf, Jobs, ResultOf } from './definitions.ts';
-import { ConfigurationError, InputError, JobNotFoundError } from './errors.ts';
+import { ConfigurationError, EngineError, InputError, JobNotFoundError } from './errors.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
@@ -47,7 +48,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #watchers = new Map<string, Set<() => void>>();
   #opening: Promise<Engine> | null = null;
   #supervision: Supervision | null = null;
-  #isStopped = false;
+  #stopping: Promise<void> | null = null;
+  #isClosed = false;
 
   /** Throws ConfigurationError, which names the option, what was expected and what came. */
   constructor(options: ProcessorOptions<J>) {
@@ -102,9 +104,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         'A job is importing the file that starts your app: keep its definition in a file of its own.',
       );
     }
-    if (this.#isStopped) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
+    if (this.#stopping !== null) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
     const engine = await this.#open();
-    if (this.#supervision !== null) return this;
+    if (this.#supervision !== null || this.#stopping !== null) return this;
     this.#supervision = new Supervision({
       engine,
       clock: this.#options.clock,
@@ -131,10 +133,16 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   /** Hands back what runs and closes everything: no process, timer or handle is left. */
   async stop(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
+    this.#stopping ??= this.#close();
+    return this.#stopping;
+  }
+
+  async #close(): Promise<void> {
     await this.drain({ graceSeconds: 0 });
     this.#supervision?.stop();
+    this.#isClosed = true;
+    // Whoever still waits for a job is told, rather than left waiting.
+    for (const watchers of this.#watchers.values()) for (const changed of watchers) changed();
     if (this.#opening !== null) await (await this.#opening).close();
   }
 
@@ -199,7 +207,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** For probes: what is wrong, in words. */
   async health(): Promise<Health> {
     const reasons: string[] = [];
-    if (this.#supervision === null || this.#isStopped)
+    if (this.#supervision === null || this.#stopping !== null)
       return { status: 'down', reasons: ['the processor is not started'] };
     if (this.#supervision.engineFailure !== null) {
       return {
@@ -255,10 +263,21 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   }
 
   #announce(what: keyof JobEvents, status: () => JobStatus): void {
-    if (this.listenerCount(what) > 0) this.emit(what as FinalState, status());
+    if (this.listenerCount(what) === 0) return;
+    try {
+      this.emit(what as FinalState, status());
+    } catch (error) {
+      // A listener is the app's own code: its mistake must not reach the job's chart.
+      this.#options.logger.error(
+        { err: error },
+        `a listener of '${what}' threw: ${(error as Error)?.message}`,
+      );
+    }
   }
 
   #open(): Promise<Engine> {
+    if (this.#isClosed)
+      return Promise.reject(new EngineError('the processor is stopped: make a new one to ask its engine'));
     this.#opening ??= this.#options.engine.open(this.#options.clock).then(() => {
       this.#options.engine.watch((id) => {
         for (const changed of this.#watchers.get(id) ?? []) changed();
@@ -280,49 +299,5 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   async *#queue(): AsyncGenerator<string> {
     yield* (await this.#open()).queue();
-  }
-}
-
-/** A view of the live jobs: each status is made when it is asked for. */
-class ActiveJobs implements ReadonlyMap<string, JobStatus> {
-  readonly #live: LiveJobs;
-
-  constructor(live: LiveJobs) {
-    this.#live = live;
-  }
-
-  get size(): number {
-    return this.#live.size;
-  }
-
-  get(id: string): JobStatus | undefined {
-    return this.#live.status(id);
-  }
-
-  has(id: string): boolean {
-    return this.#live.has(id);
-  }
-
-  *keys(): MapIterator<string> {
-    yield* this.#live.ids();
-  }
-
-  *values(): MapIterator<JobStatus> {
-    for (const [, status] of this.entries()) yield status;
-  }
-
-  *entries(): MapIterator<[string, JobStatus]> {
-    for (const id of this.keys()) {
-      const status = this.get(id);
-      if (status !== undefined) yield [id, status];
-    }
-  }
-
-  forEach(callback: (status: JobStatus, id: string, map: ReadonlyMap<string, JobStatus>) => void): void {
-    for (const [id, status] of this.entries()) callback(status, id, this);
-  }
-
-  [Symbol.iterator](): MapIterator<[string, JobStatus]> {
-    return this.entries();
   }
 }

@@ -10,6 +10,7 @@ import { type AnyDefinition, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import {
   checkDuration,
+  checkKnown,
   checkNumber,
   checkSettings,
   environmentSettings,
@@ -45,37 +46,12 @@ export interface ResolvedOptions {
   readonly environment: JobSettings;
 }
 
-const known = new Set([
-  'engine',
-  'jobs',
-  'maxConcurrentJobs',
-  'monitorIntervalSeconds',
-  'logger',
-  'clock',
-  'jobTimeoutSeconds',
-  'heartbeatTimeoutSeconds',
-  'progressTimeoutSeconds',
-  'queueTimeoutSeconds',
-  'deadlineSeconds',
-  'graceSeconds',
-  'chunkSize',
-  'retry',
-]);
-
 export function resolveOptions(
   options: ProcessorOptions<Jobs>,
   environment: NodeJS.ProcessEnv,
 ): ResolvedOptions {
   const { engine, jobs, maxConcurrentJobs, monitorIntervalSeconds, logger, clock, ...settings } = options;
-  for (const field of Object.keys(options)) {
-    if (!known.has(field))
-      throw new ConfigurationError(
-        field,
-        'a known option',
-        'an unknown one',
-        `Known: ${[...known].join(', ')}.`,
-      );
-  }
+  checkKnown(options, ['engine', 'jobs', 'maxConcurrentJobs', 'monitorIntervalSeconds', 'logger', 'clock']);
   checkNumber(
     'maxConcurrentJobs',
     maxConcurrentJobs,

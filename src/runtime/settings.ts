@@ -55,6 +55,15 @@ export const numberSettings = [
 
 export const monitorVariable = 'RECONCILIATION_MONITOR_INTERVAL_SECONDS';
 
+/** Refuses what is neither a setting nor one of `others`: a misspelt option must not be silently without effect. */
+export function checkKnown(options: object, others: readonly string[]): void {
+  const known = [...others, ...numberSettings.map(({ name }) => name), 'retry'];
+  for (const field of Object.keys(options)) {
+    if (known.includes(field)) continue;
+    throw new ConfigurationError(field, 'a known option', 'an unknown one', `Known: ${known.join(', ')}.`);
+  }
+}
+
 /** Throws ConfigurationError at the first field that cannot be used. `prefix` says whose field it is. */
 export function checkSettings(settings: JobSettings, prefix = ''): void {
   for (const name of timeouts) checkDuration(prefix + name, settings[name]);

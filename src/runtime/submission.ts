@@ -6,7 +6,7 @@ import { toJsonText } from '../actors/jsonText.ts';
 import type { NewJob } from '../engines/engine.ts';
 import { ConfigurationError, describeValue, InputError } from './errors.ts';
 import { type ResolvedOptions, settingsFor } from './processorOptions.ts';
-import { checkNumber, checkSettings, type JobSettings } from './settings.ts';
+import { checkKnown, checkNumber, checkSettings, type JobSettings } from './settings.ts';
 import type { StandardIssue } from './standardSchema.ts';
 
 export interface SubmitOptions extends JobSettings {
@@ -17,20 +17,6 @@ export interface SubmitOptions extends JobSettings {
   /** Submitting again with the same key and name gives the same job, as long as its row is kept. */
   idempotencyKey?: string;
 }
-
-const known = new Set([
-  'priority',
-  'startAfter',
-  'idempotencyKey',
-  'jobTimeoutSeconds',
-  'heartbeatTimeoutSeconds',
-  'progressTimeoutSeconds',
-  'queueTimeoutSeconds',
-  'deadlineSeconds',
-  'graceSeconds',
-  'chunkSize',
-  'retry',
-]);
 
 export async function prepareJob(
   options: ResolvedOptions,
@@ -44,15 +30,7 @@ export async function prepareJob(
     throw new ConfigurationError('name', `a job of the registry (${names})`, describeValue(name));
   }
   const { priority = 0, startAfter, idempotencyKey, ...settings } = submit;
-  for (const field of Object.keys(submit)) {
-    if (!known.has(field))
-      throw new ConfigurationError(
-        field,
-        'a known option',
-        'an unknown one',
-        `Known: ${[...known].join(', ')}.`,
-      );
-  }
+  checkKnown(submit, ['priority', 'startAfter', 'idempotencyKey']);
   checkSettings(settings);
   checkNumber('priority', priority, 'a finite number', Number.isFinite);
   if (startAfter !== undefined && !(startAfter instanceof Date && !Number.isNaN(startAfter.getTime()))) {

@@ -3,7 +3,8 @@
 
 import { type AnyStateMachine, getNextTransitions, type SnapshotFrom } from 'xstate';
 import { getAdjacencyMap, getShortestPaths } from 'xstate/graph';
-import { type JobChartInput, type JobEvent, jobMachine } from '../../src/machines/job.ts';
+import { jobMachine } from '../../src/machines/job.ts';
+import type { JobChartInput, JobEvent } from '../../src/machines/jobMessages.ts';
 
 export type JobSnapshot = SnapshotFrom<typeof jobMachine>;
 

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { initialTransition, transition } from 'xstate';
-import { type JobChartInput, type JobEvent, jobMachine } from '../../src/machines/job.ts';
+import { jobMachine } from '../../src/machines/job.ts';
+import type { JobChartInput, JobEvent } from '../../src/machines/jobMessages.ts';
 import { ended, input, type JobSnapshot, now } from './explore.ts';
 
 const start: JobEvent = { type: 'job.start', attempt: 1, at: now };

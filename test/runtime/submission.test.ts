@@ -166,3 +166,21 @@ test('updates give the latest and end with the final state; list is newest first
   for await (const { id } of processor.list({ state: 'completed' })) listed.push(id);
   expect(listed).toEqual([second.id, job.id]);
 });
+
+test('who waits for a job when the processor stops is told, and who asks later too', async () => {
+  const waiting = await processor.submit('any', 1, { startAfter: new Date(Date.now() + 3_600_000) });
+  const result = waiting.result();
+  const stopped = 'the processor is stopped';
+  const told = expect(result).rejects.toThrow(stopped);
+  await Promise.all([processor.stop(), processor.stop()]);
+  await told;
+  await expect(processor.submit('any', 1)).rejects.toThrow(stopped);
+  await expect(processor.start()).rejects.toThrow('expected a new processor, got a stopped one');
+});
+
+test('a listener that throws harms no job, and is logged', async () => {
+  processor.on('running', () => {
+    throw new Error('of the app');
+  });
+  expect(await (await processor.submit('any', 3)).result()).toBe(3);
+});
