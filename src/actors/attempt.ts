@@ -33,4 +33,5 @@ export interface AttemptHandle {
   kill(): void;
 }
 
+/** May throw where the attempt cannot be started. */
 export type Launch = (spec: AttemptSpec, port: AttemptPort) => AttemptHandle;

@@ -8,6 +8,7 @@ import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError } from '../engines/engine.ts';
 import type { AttemptCommand, JobEvent } from '../machines/jobMessages.ts';
 import type { AttemptPort, AttemptSpec, Launch } from './attempt.ts';
+import { toFailure } from './protocol.ts';
 
 export interface LiveAttempt extends AttemptSpec {
   readonly launch: Launch;
@@ -29,6 +30,7 @@ export function createChunkProcessor(
     const live = attemptOf(jobId);
     const { token } = live.start;
     let isChartOver = false;
+    let hasEnded = false;
     const report = (event: JobEvent) => {
       if (!isChartOver) sendBack(event);
     };
@@ -65,18 +67,28 @@ export function createChunkProcessor(
         report({ type: 'chunk.completed' });
       },
       ended(outcome, exit) {
+        if (hasEnded) return;
+        hasEnded = true;
         live.over();
         if (isChartOver) live.log.warn({ outcome: outcome.kind }, `late result refused: ${outcome.kind}`);
         const stopSeconds = askedAt === null ? null : Math.round(clock.monotonic() - askedAt) / 1000;
         report({ type: 'attempt.ended', outcome, at: clock.now(), stopSeconds, ...exit });
       },
     };
-    const handle = live.launch(live, port);
+    const launch = () => {
+      try {
+        return live.launch(live, port);
+      } catch (error) {
+        queueMicrotask(() => port.ended({ kind: 'failed', failure: toFailure(error) }));
+        return null;
+      }
+    };
+    const handle = launch();
     receive((command) => {
       askedAt ??= clock.monotonic();
-      if (command.type === 'stop.ask') handle.ask(command.intent.kind);
-      else if (command.type === 'stop.terminate') handle.terminate();
-      else handle.kill();
+      if (command.type === 'stop.ask') handle?.ask(command.intent.kind);
+      else if (command.type === 'stop.terminate') handle?.terminate();
+      else handle?.kill();
     });
     return () => {
       isChartOver = true;

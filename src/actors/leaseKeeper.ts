@@ -9,6 +9,8 @@ export interface LeaseKeeperHost {
   /** A beat for each live attempt. */
   beats(): Beat[];
   replied(reply: BeatReply): void;
+  /** The engine answered a round, or did not. */
+  answered(): void;
   failed(error: unknown): void;
 }
 
@@ -24,7 +26,10 @@ export function createLeaseKeeper(
     const round = async () => {
       try {
         const beats = host.beats();
-        if (beats.length > 0) for (const reply of await engine.beat(beats, leaseMs)) host.replied(reply);
+        if (beats.length > 0) {
+          for (const reply of await engine.beat(beats, leaseMs)) host.replied(reply);
+          host.answered();
+        }
       } catch (error) {
         host.failed(error);
       }

@@ -1,7 +1,7 @@
 // Runs an attempt in a child process that leads a group of its own, and ends that group for certain: `ended`
 // is reported when the leader was reaped and no member of the group is left, whoever ended it.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { AttemptOutcome } from '../machines/verdict.ts';
 import type { AttemptPort, AttemptSpec, Launch } from './attempt.ts';
@@ -20,21 +20,15 @@ process.on('exit', () => {
 
 export const launchProcess: Launch = (spec, port) => {
   const secret = randomUUID();
-  let child: ChildProcess;
-  try {
-    child = fork(entry, {
-      detached: true,
-      // The last is the watchdog's: it closes with this process.
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
-      execArgv: [
-        ...process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
-        '--disable-warning=ExperimentalWarning',
-      ],
-    });
-  } catch (error) {
-    queueMicrotask(() => port.ended({ kind: 'failed', failure: toFailure(error) }));
-    return { ask() {}, terminate() {}, kill() {} };
-  }
+  const child = fork(entry, {
+    detached: true,
+    // The last is the watchdog's: it closes with this process.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
+    execArgv: [
+      ...process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
+      '--disable-warning=ExperimentalWarning',
+    ],
+  });
 
   let outcome: AttemptOutcome | null = null;
   let deaf = false;

@@ -50,6 +50,7 @@ export class Supervision {
   readonly #unwatch: () => void;
   #quiet = Promise.withResolvers<void>();
   #isWakeDue = false;
+  #isHandingBack = false;
   /** The last failure of the engine, until it answers again. */
   engineFailure: Error | null = null;
 
@@ -57,13 +58,18 @@ export class Supervision {
     this.#options = options;
     const { engine, clock, live, owner, names, limit } = options;
     const failed = (error: unknown) => this.#failed(error);
+    const answered = () => {
+      this.engineFailure = null;
+    };
     const claimJobs = fromPromise<number, { slots: number }>(async ({ input: { slots } }) => {
       const jobs = await engine.claim({ owner, limit: slots, names, leaseMs }).catch((error) => {
         failed(error);
         throw error;
       });
-      this.engineFailure = null;
+      answered();
       for (const job of jobs) live.start(job);
+      // Claimed while the processor was told to stop.
+      if (this.#isHandingBack) this.#handBack();
       return jobs.length;
     });
     this.#supervisor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), {
@@ -77,7 +83,7 @@ export class Supervision {
       engine,
       clock,
       { intervalMs: beatIntervalMs, leaseMs },
-      { beats: () => live.beats(), replied: (reply) => live.replied(reply), failed },
+      { beats: () => live.beats(), replied: (reply) => live.replied(reply), answered, failed },
     );
     this.#leaseKeeper = createActor(keeper, { clock });
     this.#unwatch = engine.watch((_, state) => {
@@ -138,10 +144,11 @@ export class Supervision {
 
   /** Claims nothing more; resolves when no attempt is left but those that cannot be proven over. */
   async drain(graceMs: number): Promise<void> {
-    const { clock, live } = this.#options;
+    const { clock } = this.#options;
     if (!this.isDraining) this.#supervisor.send({ type: 'processor.drain' });
     const timer = clock.setTimeout(() => {
-      for (const id of [...live.ids()]) live.send(id, { type: 'job.handBack' });
+      this.#isHandingBack = true;
+      this.#handBack();
       this.checkQuiet();
     }, graceMs);
     this.checkQuiet();
@@ -190,6 +197,11 @@ export class Supervision {
     if (found.length === 0) return;
     logFound(this.#options.logger, found.length);
     for (const { id, kind } of found) await this.#options.acts.timeOutFound(id, kind);
+  }
+
+  #handBack(): void {
+    const { live } = this.#options;
+    for (const id of [...live.ids()]) live.send(id, { type: 'job.handBack' });
   }
 
   /** Once a turn, however many jobs came to rest in it. */

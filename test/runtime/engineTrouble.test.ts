@@ -1,0 +1,128 @@
+// An engine that does not answer for a while: processors wait, say so, go on; nothing is lost or run twice.
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import { defineChunkedJob, defineJob, JobProcessor } from '../../src/index.ts';
+import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
+import { SimulatedClock, settle } from '../support/simulatedClock.ts';
+
+type Call = 'claim' | 'checkpoint' | 'settle' | 'beat';
+
+/** Fails the calls that a test names. */
+class FailingEngine extends MemoryEngine {
+  failing = new Set<Call>();
+
+  #maybeFail(call: Call): void {
+    if (this.failing.has(call)) throw new Error(`${call}: no answer`);
+  }
+  override async claim(claim: Parameters<MemoryEngine['claim']>[0]) {
+    this.#maybeFail('claim');
+    return super.claim(claim);
+  }
+  override async checkpoint(write: Parameters<MemoryEngine['checkpoint']>[0]) {
+    this.#maybeFail('checkpoint');
+    return super.checkpoint(write);
+  }
+  override async settle(...args: Parameters<MemoryEngine['settle']>) {
+    this.#maybeFail('settle');
+    return super.settle(...args);
+  }
+  override async beat(...args: Parameters<MemoryEngine['beat']>) {
+    this.#maybeFail('beat');
+    return super.beat(...args);
+  }
+}
+
+let clock: SimulatedClock;
+let engine: FailingEngine;
+let log: CapturedLog;
+let chunksRun: number[];
+let finish: () => void;
+const jobs = {
+  wait: defineJob({
+    run: (_: null) =>
+      new Promise<string>((resolve) => {
+        finish = () => resolve('done');
+      }),
+  }),
+  count: defineChunkedJob({
+    start: 0,
+    *chunks(input: number, { checkpoint }) {
+      for (let n = checkpoint; n < input; n += 1) yield [n];
+    },
+    process([n = 0]) {
+      chunksRun.push(n);
+      return n + 1;
+    },
+  }),
+};
+let processor: JobProcessor<typeof jobs>;
+
+beforeEach(async () => {
+  clock = new SimulatedClock();
+  engine = new FailingEngine();
+  log = capturedLog();
+  chunksRun = [];
+  processor = new JobProcessor({ engine, jobs, clock, logger: log.logger, maxConcurrentJobs: 1 });
+  await processor.start();
+  await settle();
+});
+afterEach(async () => {
+  engine.failing.clear();
+  const stopped = processor.stop();
+  await clock.advance(10);
+  await stopped;
+});
+
+test('claims fail: the job waits, health says down, and it starts when the engine answers', async () => {
+  engine.failing.add('claim');
+  const job = await processor.submit('count', 2);
+  await clock.advance(5);
+  expect((await job.status()).state).toBe('queued');
+  expect(await processor.health()).toEqual({
+    status: 'down',
+    reasons: ['the engine does not answer: claim: no answer'],
+  });
+  engine.failing.clear();
+  await clock.advance(1);
+  expect(await job.result()).toBe(2);
+  expect((await processor.health()).status).toBe('ok');
+});
+
+test('checkpoints fail: the chunk is kept, not run again, and stored when the engine answers', async () => {
+  engine.failing.add('checkpoint');
+  const job = await processor.submit('count', 3);
+  await clock.advance(5);
+  expect(chunksRun).toEqual([0]);
+  expect((await job.status()).progress.chunks).toBe(0);
+  engine.failing.clear();
+  await clock.advance(1);
+  expect(await job.result()).toBe(3);
+  expect(chunksRun).toEqual([0, 1, 2]);
+});
+
+test('settlements fail: the job is not called completed before it is stored, and is then', async () => {
+  engine.failing.add('settle');
+  const job = await processor.submit('count', 1);
+  await clock.advance(5);
+  expect((await job.status()).state).toBe('running');
+  expect(chunksRun).toEqual([0]);
+  engine.failing.clear();
+  await clock.advance(1);
+  expect((await job.status()).state).toBe('completed');
+  expect(chunksRun).toEqual([0]);
+});
+
+test('beats fail for less than a lease: health says so, and the job goes on', async () => {
+  const job = await processor.submit('wait', null);
+  await settle();
+  engine.failing.add('beat');
+  await clock.advance(12);
+  expect((await processor.health()).reasons).toEqual(['the engine does not answer: beat: no answer']);
+  engine.failing.clear();
+  await clock.advance(1);
+  expect((await processor.health()).status).toBe('ok');
+  expect((await job.status()).history.map(({ state }) => state)).toEqual(['queued', 'running']);
+  finish();
+  expect(await job.result()).toBe('done');
+});
