@@ -67,17 +67,25 @@ async function runAttempt({ secret: given, module, beatMs, logLevel, attempt }: 
     },
   };
   try {
-    const { default: code } = (await import(module)) as { default?: JobCode };
-    if (code === undefined || (!('chunks' in code) && !('run' in code))) {
+    const code = defaultExport(await import(module));
+    if (typeof code !== 'object' || code === null || (!('chunks' in code) && !('run' in code))) {
       throw new TypeError(
         `${module}: expected a job as its default export, got ${code === undefined ? 'none' : 'something else'}`,
       );
     }
-    const result = await foldChunks(code, attempt, host);
+    const result = await foldChunks(code as JobCode, attempt, host);
     leave({ type: 'completed', result }, 0);
   } catch (error) {
     fail(error);
   }
+}
+
+/** A CommonJS file that was compiled from TypeScript wraps its default in one more. */
+function defaultExport(module: { default?: JobCode | { __esModule?: boolean; default?: JobCode } }) {
+  const exported = module.default;
+  return exported !== undefined && '__esModule' in Object(exported)
+    ? (exported as { default?: JobCode }).default
+    : (exported as JobCode | undefined);
 }
 
 let leaving = false;
@@ -85,5 +93,7 @@ let leaving = false;
 function leave(outcome: Unsigned<ChildMessage>, exitCode: number): void {
   if (leaving) return;
   leaving = true;
+  // Without a channel nobody hears it: the exit alone says that the job did not complete.
+  if (!process.connected) process.exit(1);
   send(outcome, () => process.exit(exitCode));
 }

@@ -7,11 +7,15 @@ import { fromCallback } from 'xstate';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError } from '../engines/engine.ts';
 import type { AttemptCommand, JobEvent } from '../machines/jobMessages.ts';
-import type { AttemptPort, AttemptSpec, Launch } from './attempt.ts';
+import type { AttemptHandle, AttemptPort, AttemptSpec, Launch } from './attempt.ts';
 import { toFailure } from './protocol.ts';
 
 export interface LiveAttempt extends AttemptSpec {
   readonly launch: Launch;
+  /** Chunks that earlier attempts finished. */
+  readonly chunksDone: number;
+  /** What to end it with, as soon as it runs. */
+  launched(handle: AttemptHandle): void;
   lived(): void;
   progressed(items: number): void;
   counted(total: number): void;
@@ -24,11 +28,13 @@ const retryMs = 1000;
 export function createChunkProcessor(
   engine: Engine,
   clock: Clock,
-  attemptOf: (jobId: string) => LiveAttempt,
+  attemptOf: (token: string) => LiveAttempt,
+  failed: (error: unknown) => void,
 ) {
-  return fromCallback<AttemptCommand, { jobId: string }>(({ input: { jobId }, receive, sendBack }) => {
-    const live = attemptOf(jobId);
-    const { token } = live.start;
+  return fromCallback<AttemptCommand, { token: string }>(({ input: { token }, receive, sendBack }) => {
+    const live = attemptOf(token);
+    const { jobId } = live.start;
+    let chunk = live.chunksDone;
     let isChartOver = false;
     let hasEnded = false;
     const report = (event: JobEvent) => {
@@ -38,11 +44,13 @@ export function createChunkProcessor(
     let total: number | null = null;
 
     const commit = async (checkpoint: string, rows: readonly string[], items: number): Promise<void> => {
+      chunk += 1;
       for (;;) {
         try {
-          return await engine.checkpoint({ id: jobId, token, checkpoint, rows, items, total });
+          return await engine.checkpoint({ id: jobId, token, chunk, checkpoint, rows, items, total });
         } catch (error) {
           live.log.warn({ err: error }, `checkpoint refused: ${(error as Error).message}`);
+          if (!(error instanceof StaleAttemptError)) failed(error);
           if (error instanceof StaleAttemptError) report({ type: 'lease.lost' });
           if (error instanceof StaleAttemptError || isChartOver) throw error;
           await new Promise<void>((resolve) => clock.setTimeout(resolve, retryMs));
@@ -77,7 +85,9 @@ export function createChunkProcessor(
     };
     const launch = () => {
       try {
-        return live.launch(live, port);
+        const handle = live.launch(live, port);
+        live.launched(handle);
+        return handle;
       } catch (error) {
         queueMicrotask(() => port.ended({ kind: 'failed', failure: toFailure(error) }));
         return null;

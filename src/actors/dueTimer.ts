@@ -26,7 +26,8 @@ export function createDueTimer(
       try {
         if (isDue) await host.due();
         next = await engine.nextDueAt();
-        if (next !== null) pause = Math.max(1, next - clock.now());
+        // What is still due after it was seen to could not be stored: not at once again.
+        if (next !== null) pause = next > clock.now() ? next - clock.now() : isDue ? 1000 : 1;
       } catch (error) {
         host.failed(error);
         next = clock.now() + pause;

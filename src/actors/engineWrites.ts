@@ -1,4 +1,5 @@
-// The writes the job's chart waits for, as actors: the verdict on an attempt, and the intent to stop it.
+// The writes the job's chart asks for, as actors: the verdict on an attempt, and the intent to stop it. Each
+// carries the token of its own attempt, never that of whichever is live now.
 
 import { fromPromise } from 'xstate';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
@@ -9,23 +10,36 @@ export class RefusedWrite extends Error {
   readonly refused = true;
 }
 
-export function createSettle(
-  engine: Engine,
-  tokenOf: (jobId: string) => string,
-  settled: (job: StoredJob) => void,
-) {
-  return fromPromise<void, { jobId: string; verdict: Verdict }>(async ({ input: { jobId, verdict } }) => {
-    try {
-      settled(await engine.settle(jobId, tokenOf(jobId), verdict));
-    } catch (error) {
-      if (error instanceof StaleAttemptError) throw new RefusedWrite(error.message, { cause: error });
-      throw error;
-    }
-  });
+export interface EngineWritesHost {
+  settled(token: string, job: StoredJob): void;
+  /** The engine did not answer. */
+  failed(error: unknown): void;
 }
 
-export function createRecordIntent(engine: Engine, tokenOf: (jobId: string) => string) {
-  return fromPromise<void, { jobId: string; intent: StopIntent }>(async ({ input: { jobId, intent } }) => {
-    if (intent.kind !== 'leaseLost') await engine.recordIntent(jobId, tokenOf(jobId), intent);
-  });
+export function createSettle(engine: Engine, host: EngineWritesHost) {
+  return fromPromise<void, { jobId: string; token: string; verdict: Verdict }>(
+    async ({ input: { jobId, token, verdict } }) => {
+      try {
+        host.settled(token, await engine.settle(jobId, token, verdict));
+      } catch (error) {
+        if (error instanceof StaleAttemptError) throw new RefusedWrite(error.message, { cause: error });
+        host.failed(error);
+        throw error;
+      }
+    },
+  );
+}
+
+/** Never rejects: the verdict will say it again, and a stale token is found there. */
+export function createStoreIntent(engine: Engine, host: EngineWritesHost) {
+  return fromPromise<void, { jobId: string; token: string; intent: StopIntent }>(
+    async ({ input: { jobId, token, intent } }) => {
+      if (intent.kind === 'leaseLost') return;
+      try {
+        await engine.recordIntent(jobId, token, intent);
+      } catch (error) {
+        if (!(error instanceof StaleAttemptError)) host.failed(error);
+      }
+    },
+  );
 }

@@ -3,7 +3,7 @@
 
 import type { Logger } from 'pino';
 import { type ChunkContext, isChunked, type JobCode, type JobContext } from './jobCode.ts';
-import { toJsonText } from './jsonText.ts';
+import { InputError, toJsonText } from './jsonText.ts';
 
 /** What an attempt starts from. Plain data: it crosses to another process as it is. */
 export interface AttemptStart {
@@ -32,11 +32,18 @@ export async function foldChunks(code: JobCode, start: AttemptStart, host: Attem
   const { jobId, attempt, token } = start;
   const { signal, log } = host;
   const context: JobContext = { jobId, attempt, token, signal, log, heartbeat: () => host.heartbeat() };
+  signal.throwIfAborted();
   const input = JSON.parse(start.input);
   if (!isChunked(code)) return toJsonText(await code.run(input, context), 'result');
 
-  if (code.total !== undefined) host.total(await code.total(input));
-  let checkpoint: unknown = start.checkpoint === null ? code.start : JSON.parse(start.checkpoint);
+  if (code.total !== undefined) {
+    const total = await code.total(input);
+    if (!Number.isFinite(total))
+      throw new InputError(`total: expected a number of items, got ${String(total)}.`);
+    host.total(total);
+  }
+  // A copy of its own: a job that changes its checkpoint in place must not change the next job's first.
+  let checkpoint: unknown = JSON.parse(start.checkpoint ?? toJsonText(code.start, 'start'));
   let rows: string[] = [];
   const chunkContext: ChunkContext<unknown, unknown> = {
     ...context,
@@ -51,11 +58,15 @@ export async function foldChunks(code: JobCode, start: AttemptStart, host: Attem
   };
   for await (const chunk of code.chunks(input, chunkContext)) {
     signal.throwIfAborted();
+    if (!Array.isArray(chunk)) throw new InputError('chunk: expected an array of items, got something else.');
     if (chunk.length === 0) {
       host.heartbeat();
       continue;
     }
-    const next = toJsonText(await code.process(chunk, chunkContext), 'checkpoint');
+    const made = await code.process(chunk, chunkContext);
+    if (made === undefined)
+      throw new InputError('checkpoint: expected process() to return the next one, got nothing.');
+    const next = toJsonText(made, 'checkpoint');
     const appended = rows;
     rows = [];
     await host.saveCheckpoint(next, appended, chunk.length);
@@ -63,6 +74,11 @@ export async function foldChunks(code: JobCode, start: AttemptStart, host: Attem
     checkpoint = JSON.parse(next);
   }
   signal.throwIfAborted();
+  if (rows.length > 0) {
+    throw new InputError(
+      'append: expected rows in process(), got some after the last chunk. No checkpoint stores them.',
+    );
+  }
   return toJsonText(
     code.result === undefined ? checkpoint : await code.result(checkpoint, input, context),
     'result',

@@ -3,6 +3,8 @@
 /** 10 MiB: a payload is a description of work, not the work itself. */
 export const payloadLimitBytes = 10 * 1024 * 1024;
 
+const deepest = 500;
+
 /** A value that cannot be stored: an input, checkpoint, row or result. */
 export class InputError extends Error {
   override readonly name = 'InputError';
@@ -39,12 +41,17 @@ function check(value: unknown, path: string, above: readonly object[]): void {
   if (value === null) return;
   const object = value as object;
   if (above.includes(object)) refuse(path, 'a circle');
+  if (above.length > deepest) refuse(path, `more than ${deepest} levels`);
   if (Array.isArray(object)) {
     for (const [index, item] of object.entries()) check(item, `${path}[${index}]`, [...above, object]);
     return;
   }
   // A Date, a URL and the like say themselves how they are written.
-  if ('toJSON' in object && typeof object.toJSON === 'function') return;
+  if ('toJSON' in object && typeof object.toJSON === 'function') {
+    if (object instanceof Date && Number.isNaN(object.getTime())) refuse(path, 'an invalid date');
+    check(object.toJSON(), path, [...above, object]);
+    return;
+  }
   const prototype = Object.getPrototypeOf(object);
   if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
     refuse(path, `a ${prototype.constructor?.name ?? 'class instance'}`);

@@ -13,7 +13,8 @@ export function logOutput(stream: Readable, logLine: (line: string) => void): vo
   stream.setEncoding('utf8');
   stream.on('data', (text: string) => {
     const isOver = bytes >= mostBytes;
-    bytes += text.length;
+    // A line costs its record too, however short it is.
+    bytes += text.length + 100 * (text.split('\n').length - 1);
     if (isOver) return;
     const [first = '', ...rest] = text.split('\n');
     let open = line + first.slice(0, longestLine - line.length);

@@ -1,8 +1,9 @@
 // Runs an attempt in a child process that leads a group of its own, and ends that group for certain: `ended`
 // is reported when the leader was reaped and no member of the group is left, whoever ended it.
 
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
 import type { AttemptOutcome } from '../machines/verdict.ts';
 import type { AttemptPort, AttemptSpec, Launch } from './attempt.ts';
 import { logOutput } from './outputLines.ts';
@@ -24,11 +25,15 @@ export const launchProcess: Launch = (spec, port) => {
     detached: true,
     // The last is the watchdog's: it closes with this process.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
-    execArgv: [
-      ...process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
-      '--disable-warning=ExperimentalWarning',
-    ],
+    execArgv: [...childFlags(process.execArgv), '--disable-warning=ExperimentalWarning'],
   });
+  // Once for all: a process that could not be started, or a channel that broke, must not bring the host down.
+  child.on('error', (error) => {
+    if (child.pid === undefined) port.ended({ kind: 'failed', failure: toFailure(error) });
+  });
+  const { pid } = child;
+  if (pid === undefined) return { ask() {}, terminate() {}, kill() {} };
+  livingGroups.add(pid);
 
   let outcome: AttemptOutcome | null = null;
   let deaf = false;
@@ -42,43 +47,77 @@ export const launchProcess: Launch = (spec, port) => {
     else if (message.type === 'failed') outcome = { kind: 'failed', failure: message.failure };
     else relay(message, spec, port, send);
   });
-  if (child.stdout !== null) logOutput(child.stdout, (line) => spec.log.info({ stream: 'stdout' }, line));
-  if (child.stderr !== null) logOutput(child.stderr, (line) => spec.log.warn({ stream: 'stderr' }, line));
+  if (child.stdout) logOutput(child.stdout, (line) => spec.log.info({ stream: 'stdout' }, line));
+  if (child.stderr) logOutput(child.stderr, (line) => spec.log.warn({ stream: 'stderr' }, line));
 
   child.stdio[4]?.on('error', () => {});
-  child.once('error', (error) => {
-    if (child.pid === undefined) port.ended({ kind: 'failed', failure: toFailure(error) });
-  });
   child.once('exit', (exitCode, signal) => {
     const exit = { ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }) };
-    const group = child.pid as number;
     const prove = (waitMs: number) => {
-      if (isGroupGone(group)) {
-        livingGroups.delete(group);
-        return port.ended(outcome ?? { kind: 'failed', failure: earlyExit(exitCode, signal) }, exit);
+      if (isGroupGone(pid)) {
+        livingGroups.delete(pid);
+        return lastWordRead(child, () =>
+          port.ended(outcome ?? { kind: 'failed', failure: earlyExit(exitCode, signal) }, exit),
+        );
       }
-      signalGroup(group, 'SIGKILL');
+      signalGroup(pid, 'SIGKILL');
       setTimeout(prove, waitMs, Math.min(waitMs * 2, 250));
     };
     prove(2);
   });
 
-  const { pid } = child;
-  if (pid !== undefined) livingGroups.add(pid);
   const { start, module, beatMs, log } = spec;
-  send({ type: 'start', secret, module: module as string, beatMs, logLevel: log.level, attempt: start });
+  send({
+    type: 'start',
+    secret,
+    module: module as string,
+    beatMs,
+    logLevel: log.level in pino.levels.values ? log.level : 'info',
+    attempt: start,
+  });
   return {
     ask: (reason) => send({ type: 'ask', reason }),
     terminate() {
       deaf = true;
-      if (pid !== undefined) signalGroup(pid, 'SIGTERM');
+      signalGroup(pid, 'SIGTERM');
     },
     kill() {
       deaf = true;
-      if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+      signalGroup(pid, 'SIGKILL');
     },
   };
 };
+
+/**
+ * Calls `done` when all that the child sent was read: where several children end at once, their exits are seen
+ * before the channels are read. Then lets go of its pipes, which a process that left the group may still hold.
+ */
+function lastWordRead(child: ChildProcess, done: () => void): void {
+  const end = () => {
+    clearTimeout(cap);
+    child.off('disconnect', end);
+    setImmediate(done);
+    setTimeout(() => {
+      for (const stream of child.stdio) stream?.destroy();
+    }, 100);
+  };
+  const cap = setTimeout(end, 1000);
+  if (child.connected) child.once('disconnect', end);
+  else end();
+}
+
+/** Flags of this process that its children need too: how modules are found and loaded, and how much they may use. */
+function childFlags(flags: readonly string[]): string[] {
+  const single =
+    /^--(experimental-(?!loader\b)|no-experimental-|enable-source-maps|max-|stack-|no-warnings|preserve-symlinks|icu-|openssl-)/;
+  const withValue = /^(--import|--require|-r|--loader|--experimental-loader|--conditions|-C)(=|$)/;
+  return flags.flatMap((flag, index) => {
+    if (single.test(flag)) return [flag];
+    const found = withValue.exec(flag);
+    if (found === null) return [];
+    return found[2] === '=' ? [flag] : [flag, flags[index + 1] ?? ''];
+  });
+}
 
 function relay(
   message: ChildMessage,
@@ -104,7 +143,7 @@ function relay(
       return;
     case 'log': {
       const { level, msg, time: _time, ...fields } = JSON.parse(message.line);
-      const name = spec.log.levels.labels[level] ?? 'info';
+      const name = pino.levels.labels[level] ?? 'info';
       spec.log[name as 'info'](fields, msg);
     }
   }

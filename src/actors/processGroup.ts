@@ -3,12 +3,16 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Signals every process of the group; silently nothing where none is left. */
+/**
+ * Signals every process of the group; nothing where none is left, or where one belongs to another user by now.
+ * What could not be ended is found by the proof, and not here.
+ */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }
 }
 

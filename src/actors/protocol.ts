@@ -32,8 +32,18 @@ export type ChildMessage = { secret: string } & (
 
 /** An error as it is stored and crosses processes. Anything may be thrown. */
 export function toFailure(error: unknown): StoredFailure {
+  try {
+    return describe(error);
+  } catch {
+    return { name: 'Error', message: 'a value was thrown that cannot be shown' };
+  }
+}
+
+function describe(error: unknown): StoredFailure {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  const { name, message, stack } = error;
+  const name = String(error.name);
+  const message = String(error.message);
+  const stack = typeof error.stack === 'string' ? error.stack : undefined;
   const code = (error as { code?: unknown }).code;
   return {
     name,

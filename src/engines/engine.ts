@@ -86,6 +86,8 @@ export interface StoredJob extends Omit<NewJob, 'idempotencyKey'> {
 export interface CheckpointWrite {
   readonly id: string;
   readonly token: string;
+  /** The chunk's number, from 1 over all attempts: a write whose answer was lost may come again. */
+  readonly chunk: number;
   readonly checkpoint: string;
   readonly rows: readonly string[];
   readonly items: number;
@@ -131,7 +133,7 @@ export interface Engine {
   }): Promise<StoredJob[]>;
   /** Renews leases; answers for each beat. */
   beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]>;
-  /** A chunk's checkpoint and rows, in one transaction. Refused with StaleAttemptError. */
+  /** A chunk's checkpoint and rows, in one transaction; nothing where the chunk is stored already. Refused with StaleAttemptError. */
   checkpoint(write: CheckpointWrite): Promise<void>;
   /**
    * A live job becomes `stopping`, for its owner to see; `token` null: on behalf of whoever holds it.
@@ -156,7 +158,7 @@ export interface Engine {
 
   /** Jobs at rest whose queue timeout or deadline has passed. */
   due(): Promise<StoredJob[]>;
-  /** Wall ms at which a job at rest next becomes due or may start; null: none will by itself. */
+  /** Wall ms at which a job at rest next times out or may start, those that may already excepted; null: none will. */
   nextDueAt(): Promise<number | null>;
   /** Live jobs whose lease is over: their owner is gone. */
   lapsed(): Promise<StoredJob[]>;

@@ -94,7 +94,7 @@ export class MemoryEngine implements Engine {
     leaseMs: number;
   }): Promise<StoredJob[]> {
     const now = this.#time().now();
-    for (const row of this.#waiting) if ((row.notBefore ?? 0) <= now) this.#rest(row);
+    this.#ripen();
     const claimed: StoredJob[] = [];
     for (const row of this.#inOrder()) {
       if (claimed.length === claim.limit) break;
@@ -136,12 +136,13 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async checkpoint({ id, token, checkpoint, rows, items, total }: CheckpointWrite): Promise<void> {
+  async checkpoint({ id, token, chunk, checkpoint, rows, items, total }: CheckpointWrite): Promise<void> {
     const row = this.#current(id, token, 'checkpoint');
+    if (chunk <= row.chunks) return;
     const now = this.#time().now();
+    for (const line of rows) row.rows.push(line);
     row.checkpoint = checkpoint;
-    row.rows.push(...rows);
-    row.chunks += 1;
+    row.chunks = chunk;
     row.items += items;
     if (total !== null) row.total = total;
     row.lastHeartbeatAt = now;
@@ -242,6 +243,7 @@ export class MemoryEngine implements Engine {
   }
 
   async nextDueAt(): Promise<number | null> {
+    this.#ripen();
     let next = Infinity;
     for (const row of this.#expiring) next = Math.min(next, dueAt(row));
     for (const row of this.#waiting) next = Math.min(next, row.notBefore ?? Infinity);
@@ -256,6 +258,12 @@ export class MemoryEngine implements Engine {
   watch(changed: (id: string, state: JobState) => void): () => void {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);
+  }
+
+  /** What may start by now waits for a slot, and for nothing else. */
+  #ripen(): void {
+    const now = this.#time().now();
+    for (const row of this.#waiting) if ((row.notBefore ?? 0) <= now) this.#rest(row);
   }
 
   /** Puts a job at rest where claim, due and nextDueAt find it. */

@@ -61,6 +61,7 @@ const settling = {
         src: 'settle',
         input: ({ context }: { context: JobChartContext }) => ({
           jobId: context.jobId,
+          token: context.token,
           verdict: context.verdict as Verdict,
         }),
         onDone: [
@@ -90,11 +91,11 @@ export const jobMachine = setup({
   },
   actors: {
     /** Runs the attempt in its isolation until it is proven over. Spawned: it outlives `running`. */
-    processChunks: fromCallback<AttemptCommand, { jobId: string }>(() => {}),
+    processChunks: fromCallback<AttemptCommand, { token: string }>(() => {}),
     /** Makes a verdict durable; rejects with `refused: true` where the attempt's token is stale. */
-    settle: fromPromise<void, { jobId: string; verdict: Verdict }>(async () => {}),
-    /** Stores why the attempt is being stopped, so that a crash in the grace does not undo it. */
-    recordIntent: fromPromise<void, { jobId: string; intent: StopIntent }>(async () => {}),
+    settle: fromPromise<void, { jobId: string; token: string; verdict: Verdict }>(async () => {}),
+    /** Stores why the attempt is being stopped, so that a crash in the grace does not undo it. Never rejects. */
+    storeIntent: fromPromise<void, { jobId: string; token: string; intent: StopIntent }>(async () => {}),
     /** Wall time, ms: a deadline counts on the wall clock, which may have been set. */
     readWallClock: fromPromise<number>(async () => 0),
   },
@@ -106,8 +107,10 @@ export const jobMachine = setup({
     isKillable: ({ context }) => context.isKillable,
     isLeaseLost: ({ context }) => context.intent?.kind === 'leaseLost',
     isLastAttempt: ({ context }) => !mayRunAgain(context),
-    isUrgent: ({ event }) =>
-      event.type === 'job.timeOut' && (event.by === 'hand' || event.kind === 'deadline'),
+    isUrgent: ({ context, event }) =>
+      context.intent?.kind !== 'cancel' &&
+      event.type === 'job.timeOut' &&
+      (event.by === 'hand' || event.kind === 'deadline'),
   },
   actions: {
     recordStart: assign(({ event }) =>
@@ -115,12 +118,20 @@ export const jobMachine = setup({
     ),
     startAttempt: spawnChild('processChunks', {
       id: 'attempt',
-      input: ({ context }) => ({ jobId: context.jobId }),
+      input: ({ context }) => ({ token: context.token }),
     }),
     recordOutcome: assign(({ context, event }) =>
       event.type === 'attempt.ended' ? { verdict: verdictOfEnd(context, event.outcome, event.at) } : {},
     ),
     recordIntent: assign(({ context, event }) => ({ intent: intentOf(event) ?? context.intent })),
+    /** Spawned and not waited for: the ladder must not depend on an engine. The verdict says it again. */
+    storeIntent: spawnChild('storeIntent', {
+      input: ({ context }) => ({
+        jobId: context.jobId,
+        token: context.token,
+        intent: context.intent as StopIntent,
+      }),
+    }),
     recordRung: assign({
       stop: (_, params: { rung: Rung }) => ({ confirmed: false, rung: params.rung, tookSeconds: null }),
     }),
@@ -282,15 +293,10 @@ export const jobMachine = setup({
     /** The attempt must end: the ladder. The slot is held, and so is the retry. */
     stopping: {
       initial: 'ask',
-      invoke: {
-        src: 'recordIntent',
-        input: ({ context }) => ({ jobId: context.jobId, intent: context.intent as StopIntent }),
-        // The verdict will say it again; a stale token is found there.
-        onError: {},
-      },
+      entry: 'storeIntent',
       on: {
-        'job.cancel': { actions: 'recordIntent' },
-        'job.timeOut': { guard: 'isUrgent', actions: 'recordIntent' },
+        'job.cancel': { actions: ['recordIntent', 'storeIntent'] },
+        'job.timeOut': { guard: 'isUrgent', actions: ['recordIntent', 'storeIntent'] },
         'lease.lost': { target: '.kill', actions: 'recordIntent' },
         'attempt.ended': [
           { guard: 'isLeaseLost', target: 'superseded' },

@@ -7,6 +7,8 @@ import type { AttemptOutcome, RetryFacts, StopIntent, Verdict } from './verdict.
 
 export interface JobChartInput extends RetryFacts {
   jobId: string;
+  /** Of the attempt that `job.start` begins; every write carries it. Empty at rest. */
+  token: string;
   jobTimeoutMs: number;
   heartbeatTimeoutMs: number;
   progressTimeoutMs: number;

@@ -2,11 +2,12 @@
 // is stored; alive here its actor is told; alive elsewhere the intent is stored for its owner to see.
 
 import type { Logger } from 'pino';
+import { toFailure } from '../actors/protocol.ts';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
-import { type StopIntent, type Verdict, verdictOfStop } from '../machines/verdict.ts';
+import { type StopIntent, type Verdict, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
 import { chartInput, stepAtRest } from './chartInput.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
@@ -68,6 +69,17 @@ export class Acts {
     const reason = intent.kind === 'handBack' ? 'its owner is gone' : verdict.reason;
     logger.warn({ jobId: job.id, owner: job.owner }, `job ${job.id} lost its owner`);
     await this.#settle(job, job.token, { ...verdict, reason });
+  }
+
+  /** A job whose attempt could not even begin. */
+  async fail(job: StoredJob, error: unknown): Promise<void> {
+    const { clock } = this.#host;
+    const outcome = { kind: 'failed', failure: toFailure(error) } as const;
+    await this.#settle(
+      job,
+      job.token,
+      verdictOfEnd(chartInput(job, clock.now(), false), outcome, clock.now()),
+    );
   }
 
   async #untilFinal(id: string, eventFor: (job: StoredJob) => JobEvent): Promise<StoredJob> {

@@ -12,6 +12,7 @@ export function chartInput(job: StoredJob, now: number, isKillable: boolean): Jo
   const { settings } = job;
   return {
     jobId: job.id,
+    token: job.token ?? '',
     attempt: job.attempt,
     maxAttempts: settings.retry.maxAttempts,
     retryOn: settings.retry.on,

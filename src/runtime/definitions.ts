@@ -31,10 +31,11 @@ export interface JobDefinition<In = unknown, R = unknown> {
   readonly [types]?: { input: In; result: R };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a registry holds definitions of every input and result.
-export type Jobs = Record<string, JobDefinition<any, any>>;
+/** A registry by name. No type parameters: they would flow back into a definition that is written in place. */
+export type Jobs = Record<string, { readonly [types]?: object }>;
 export type InputOf<D> = D extends JobDefinition<infer In, unknown> ? In : never;
-export type ResultOf<D> = D extends JobDefinition<never, infer R> ? R : never;
+// biome-ignore lint/suspicious/noExplicitAny: `never` would not match a phantom input.
+export type ResultOf<D> = D extends JobDefinition<any, infer R> ? R : never;
 
 /** One function is the job: `defineJob({ run: (input: { to: string }) => send(input.to) })`. */
 export function defineJob<I, R, In = I>(job: OneJob<In, I, R>): OneJob<In, I, R> & JobDefinition<In, R> {

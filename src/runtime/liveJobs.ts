@@ -4,8 +4,9 @@
 
 import type { Logger } from 'pino';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom } from 'xstate';
+import type { AttemptHandle } from '../actors/attempt.ts';
 import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
-import { createRecordIntent, createSettle } from '../actors/engineWrites.ts';
+import { createSettle, createStoreIntent } from '../actors/engineWrites.ts';
 import { launchInline } from '../actors/inlineAttempt.ts';
 import { launchProcess } from '../actors/processAttempt.ts';
 import type { Clock } from '../engines/clock.ts';
@@ -33,6 +34,8 @@ interface LiveJob {
   lastProgressAt: number;
   /** Since the last round of beats. */
   hasNews: boolean;
+  handle: AttemptHandle | null;
+  isOver: boolean;
   chunks: number;
   items: number;
   total: number | null;
@@ -45,6 +48,7 @@ export interface LiveJobsHost {
   definitionOf(name: string): AnyDefinition;
   /** An attempt is proven over. */
   slotFreed(): void;
+  engineFailed(error: unknown): void;
   /** A job that is or was alive here came to a new state, or finished a chunk. */
   changed(what: keyof JobEvents, status: () => JobStatus): void;
 }
@@ -54,18 +58,24 @@ export class LiveJobs {
   readonly #machine;
   /** By job: its live chart. */
   readonly #live = new Map<string, LiveJob>();
+  /** The same by attempt: what an attempt says and writes is its own, even when a newer one is alive. */
+  readonly #attempts = new Map<string, LiveJob>();
   /** By token: attempts that could not be proven over when their chart was. Each holds its slot. */
   readonly #zombies = new Map<string, StoredJob>();
 
   constructor(host: LiveJobsHost) {
     this.#host = host;
     const { engine, clock } = host;
-    const tokenOf = (id: string) => this.#of(id).attempt.start.token;
+    const writes = {
+      settled: (token: string, job: StoredJob) => this.#settled(token, job),
+      failed: host.engineFailed,
+    };
+    const attemptOf = (token: string) => (this.#attempts.get(token) as LiveJob).attempt;
     this.#machine = jobMachine.provide({
       actors: {
-        processChunks: createChunkProcessor(engine, clock, (id) => this.#of(id).attempt),
-        settle: createSettle(engine, tokenOf, (job) => this.#settled(job)),
-        recordIntent: createRecordIntent(engine, tokenOf),
+        processChunks: createChunkProcessor(engine, clock, attemptOf, host.engineFailed),
+        settle: createSettle(engine, writes),
+        storeIntent: createStoreIntent(engine, writes),
         readWallClock: fromPromise(async () => clock.now()),
       },
     });
@@ -107,9 +117,10 @@ export class LiveJobs {
   }
 
   /** What its live attempt adds to a stored row. */
-  view(id: string): LiveView | undefined {
+  view({ id, token }: StoredJob): LiveView | undefined {
     const live = this.#live.get(id);
-    return live === undefined ? undefined : this.#view(live);
+    // A row that was settled, or has a newer attempt, knows better.
+    return live === undefined || live.attempt.start.token !== token ? undefined : this.#view(live);
   }
 
   #view(live: LiveJob): LiveView {
@@ -154,11 +165,14 @@ export class LiveJobs {
       lastHeartbeatAt: clock.now(),
       lastProgressAt: clock.now(),
       hasNews: false,
+      handle: null,
+      isOver: false,
       chunks: job.chunks,
       items: job.items,
       total: job.total,
     };
     this.#live.set(job.id, live);
+    this.#attempts.set(live.attempt.start.token, live);
     let last: ChartState = 'queued';
     actor.subscribe({
       next: ({ value }) => {
@@ -170,8 +184,7 @@ export class LiveJobs {
         if (isOver) this.#remove(live);
         this.#host.changed(state, () => (isOver ? statusOf(live.job) : this.#status(live)));
       },
-      error: (error) =>
-        log.error({ err: error }, `the chart of job ${job.id} stopped: ${(error as Error).message}`),
+      error: (error) => this.#broken(live, error as Error),
     });
     actor.on('*', (emitted) => this.#announce(emitted, live));
     actor.start();
@@ -197,8 +210,10 @@ export class LiveJobs {
     if (live === undefined) return;
     if (!held) live.actor.send({ type: 'lease.lost' });
     // Asked for in another process; what was asked here is on its way already.
-    else if (intent?.kind === 'cancel') live.actor.send({ type: 'job.cancel', reason: intent.reason });
-    else if (intent?.kind === 'timeout' && live.actor.getSnapshot().matches('running')) {
+    else if (intent?.kind === 'cancel') {
+      if (live.actor.getSnapshot().context.intent?.kind === 'cancel') return;
+      live.actor.send({ type: 'job.cancel', reason: intent.reason });
+    } else if (intent?.kind === 'timeout' && live.actor.getSnapshot().matches('running')) {
       live.actor.send({ type: 'job.timeOut', kind: intent.timeout, by: intent.by });
     }
   }
@@ -208,8 +223,16 @@ export class LiveJobs {
     const found: { id: string; kind: TimeoutKind }[] = [];
     const now = this.#host.clock.monotonic();
     for (const { job, actor, startedAt, heartbeatAt, progressAt } of this.#live.values()) {
-      if (!actor.getSnapshot().matches({ running: 'processing' })) continue;
+      const snapshot = actor.getSnapshot();
+      const isUnproven = snapshot.matches({ stopping: 'unconfirmed' });
+      if (!isUnproven && !snapshot.matches({ running: 'processing' })) continue;
       const { settings } = job;
+      // Waiting for the proof that lets it be retried: only its deadline still counts.
+      if (isUnproven) {
+        if (job.deadlineAt !== null && this.#host.clock.now() >= job.deadlineAt)
+          found.push({ id: job.id, kind: 'deadline' });
+        continue;
+      }
       const late = stopBudgetMs(settings.graceSeconds * 1000);
       const isPast = (since: number, seconds: number) => now - since > seconds * 1000 + late;
       const kind = isPast(startedAt, settings.jobTimeoutSeconds)
@@ -230,7 +253,7 @@ export class LiveJobs {
     const { clock } = this.#host;
     const token = job.token as string;
     const lived = () => {
-      const live = this.#live.get(job.id);
+      const live = this.#attempts.get(token);
       if (live === undefined) return;
       live.heartbeatAt = clock.monotonic();
       live.lastHeartbeatAt = clock.now();
@@ -254,7 +277,7 @@ export class LiveJobs {
       lived,
       progressed: (items) => {
         lived();
-        const live = this.#live.get(job.id);
+        const live = this.#attempts.get(token);
         if (live === undefined) return;
         live.progressAt = clock.monotonic();
         live.lastProgressAt = clock.now();
@@ -263,12 +286,19 @@ export class LiveJobs {
         this.#host.changed('progress', () => this.#status(live));
       },
       counted: (total) => {
-        const live = this.#live.get(job.id);
+        const live = this.#attempts.get(token);
         if (live === undefined) return;
         live.total = total;
         live.hasNews = true;
       },
+      chunksDone: job.chunks,
+      launched: (handle) => {
+        const live = this.#attempts.get(token);
+        if (live !== undefined) live.handle = handle;
+      },
       over: () => {
+        const live = this.#attempts.get(token);
+        if (live !== undefined) live.isOver = true;
         this.#zombies.delete(token);
         this.#host.slotFreed();
       },
@@ -288,8 +318,9 @@ export class LiveJobs {
     return statusOf({ ...job, chunks, items, lastProgressAt }, this.#view(live));
   }
 
-  #settled(job: StoredJob): void {
-    const live = this.#of(job.id);
+  #settled(token: string, job: StoredJob): void {
+    const live = this.#attempts.get(token);
+    if (live === undefined) return;
     live.job = job;
     logTransition(live.attempt.log, job);
   }
@@ -303,15 +334,22 @@ export class LiveJobs {
     this.#host.changed('superseded', () => this.#status(live));
   }
 
-  #remove(live: LiveJob): void {
-    if (this.#live.get(live.job.id) === live) this.#live.delete(live.job.id);
-    live.actor.stop();
+  /** A chart that broke decides nothing any more: its attempt is killed, and its lease left to lapse. */
+  #broken(live: LiveJob, error: Error): void {
+    const { job, attempt } = live;
+    attempt.log.error(
+      { err: error },
+      `the chart of job ${job.id} broke, its attempt is killed: ${error.message}`,
+    );
+    if (!live.isOver) this.#zombies.set(attempt.start.token, job);
+    live.handle?.kill();
+    this.#remove(live);
   }
 
-  #of(id: string): LiveJob {
-    const live = this.#live.get(id);
-    if (live === undefined) throw new Error(`job ${id} is not alive here`);
-    return live;
+  #remove(live: LiveJob): void {
+    this.#attempts.delete(live.attempt.start.token);
+    if (this.#live.get(live.job.id) === live) this.#live.delete(live.job.id);
+    live.actor.stop();
   }
 }
 

@@ -66,6 +66,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logger,
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
       slotFreed: () => this.#supervision?.slotFreed(),
+      engineFailed: (error) => this.#supervision?.engineFailed(error),
       changed: (what, status) => {
         this.#supervision?.checkQuiet();
         this.#announce(what, status);
@@ -84,7 +85,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     });
     this.#access = {
       ...open,
-      statusOf: (job) => statusOf(job, this.#live.view(job.id)),
+      statusOf: (job) => statusOf(job, this.#live.view(job)),
       cancel: async (id, reason) => statusOf(await this.#acts.cancel(id, reason)),
     };
     this.activeJobs = new ActiveJobs(this.#live);
@@ -153,8 +154,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Resolves when the job is stored. Throws ConfigurationError or InputError before anything is. */
   async submit<N extends keyof J & string>(
     name: N,
-    input: InputOf<J[N]>,
-    options?: SubmitOptions,
+    ...[input, options]: undefined extends InputOf<J[N]>
+      ? [input?: InputOf<J[N]>, options?: SubmitOptions]
+      : [input: InputOf<J[N]>, options?: SubmitOptions]
   ): Promise<Job<ResultOf<J[N]>>> {
     const job = await prepareJob(this.#options, name, input, options);
     const [stored] = await (await this.#open()).submit([job]);
@@ -258,7 +260,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   /** The background sweep; `start()` calls it. Calling it again changes nothing; disposing stops it. */
   startTimeoutMonitor(): Disposable {
-    this.#supervision?.startMonitor();
+    if (this.#stopping === null) this.#supervision?.startMonitor();
     return { [Symbol.dispose]: () => this.#supervision?.stopMonitor() };
   }
 

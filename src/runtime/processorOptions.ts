@@ -60,6 +60,9 @@ export function resolveOptions(
   );
   checkDuration('monitorIntervalSeconds', monitorIntervalSeconds);
   checkSettings(settings);
+  if (logger !== undefined && typeof logger.child !== 'function') {
+    throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
+  }
   const fromVariable = readVariable(monitorVariable, environment);
   checkDuration(monitorVariable, fromVariable);
   return Object.freeze({

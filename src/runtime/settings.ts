@@ -81,6 +81,7 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
   );
   const { retry } = settings;
   if (retry === undefined) return;
+  checkFields(`${prefix}retry`, retry, ['maxAttempts', 'on', 'backoff']);
   checkNumber(
     `${prefix}retry.maxAttempts`,
     retry.maxAttempts,
@@ -93,6 +94,7 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
     }
   }
   if (retry.backoff === undefined) return;
+  checkFields(`${prefix}retry.backoff`, retry.backoff, ['kind', 'seconds', 'maxSeconds']);
   if (retry.backoff.kind !== 'fixed' && retry.backoff.kind !== 'exponential') {
     throw new ConfigurationError(
       `${prefix}retry.backoff.kind`,
@@ -102,11 +104,20 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
   }
   checkNumber(
     `${prefix}retry.backoff.seconds`,
-    retry.backoff.seconds,
+    retry.backoff.seconds ?? null,
     'seconds, 0 or more',
     (n) => n >= 0 && n < Infinity,
   );
   checkDuration(`${prefix}retry.backoff.maxSeconds`, retry.backoff.maxSeconds);
+}
+
+function checkFields(field: string, value: unknown, names: readonly string[]): void {
+  const expected = `an object of ${names.join(', ')}`;
+  if (typeof value !== 'object' || value === null)
+    throw new ConfigurationError(field, expected, describeValue(value));
+  for (const name of Object.keys(value)) {
+    if (!names.includes(name)) throw new ConfigurationError(`${field}.${name}`, expected, 'an unknown field');
+  }
 }
 
 export function checkDuration(field: string, value: unknown): void {
@@ -172,13 +183,19 @@ export function resolveSettings(
     numbers.heartbeatTimeoutSeconds = Infinity;
   }
   if (!job.chunked) numbers.progressTimeoutSeconds = Infinity;
-  const retry = Object.assign({}, ...layers.map((layer) => layer?.retry).reverse()) as RetrySettings;
+  const nearestRetry = <K extends keyof RetrySettings>(name: K) =>
+    layers.find((layer) => layer?.retry?.[name] !== undefined)?.retry?.[name];
+  const backoff = nearestRetry('backoff');
   return Object.freeze({
     ...numbers,
     retry: Object.freeze({
-      maxAttempts: retry.maxAttempts ?? 1,
-      on: Object.freeze([...(retry.on ?? (['failed', 'timedOut'] as const))]),
-      backoff: Object.freeze({ kind: 'fixed' as const, seconds: 0, maxSeconds: Infinity, ...retry.backoff }),
+      maxAttempts: nearestRetry('maxAttempts') ?? 1,
+      on: Object.freeze([...(nearestRetry('on') ?? (['failed', 'timedOut'] as const))]),
+      backoff: Object.freeze({
+        kind: backoff?.kind ?? 'fixed',
+        seconds: backoff?.seconds ?? 0,
+        maxSeconds: backoff?.maxSeconds ?? Infinity,
+      }),
     }),
   });
 }

@@ -6,7 +6,7 @@ import { createActor, fromPromise } from 'xstate';
 import { createDueTimer } from '../actors/dueTimer.ts';
 import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
 import type { Clock } from '../engines/clock.ts';
-import { type Engine, StaleAttemptError } from '../engines/engine.ts';
+import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import { monitorMachine } from '../machines/monitor.ts';
 import { isAtRest, type TimeoutKind } from '../machines/states.ts';
 import { supervisorMachine } from '../machines/supervisor.ts';
@@ -57,7 +57,7 @@ export class Supervision {
   constructor(options: SupervisionOptions) {
     this.#options = options;
     const { engine, clock, live, owner, names, limit } = options;
-    const failed = (error: unknown) => this.#failed(error);
+    const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
     };
@@ -67,15 +67,15 @@ export class Supervision {
         throw error;
       });
       answered();
-      for (const job of jobs) live.start(job);
-      // Claimed while the processor was told to stop.
-      if (this.#isHandingBack) this.#handBack();
+      for (const job of jobs) await this.#start(job);
       return jobs.length;
     });
     this.#supervisor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), {
       input: { limit },
       clock,
     });
+    // A claim that was under way when draining began may be all that a drain still waits for.
+    this.#supervisor.subscribe(() => this.checkQuiet());
     this.#dueTimer = createActor(createDueTimer(engine, clock, { due: () => this.#endDue(), failed }), {
       clock,
     });
@@ -130,7 +130,7 @@ export class Supervision {
     const machine = monitorMachine.provide({ actors: { sweep: fromPromise(async () => this.sweep()) } });
     const monitor = createActor(machine, { input: { intervalMs: monitorIntervalMs }, clock });
     monitor.on('sweep.failed', ({ error }) => {
-      this.#failed(error);
+      this.engineFailed(error);
       logger.error({ err: error }, `the monitor's sweep failed: ${(error as Error).message}`);
     });
     monitor.start();
@@ -199,6 +199,20 @@ export class Supervision {
     for (const { id, kind } of found) await this.#options.acts.timeOutFound(id, kind);
   }
 
+  /** One that cannot be started has failed, and does not take the others of its claim with it. */
+  async #start(job: StoredJob): Promise<void> {
+    const { live, acts, logger } = this.#options;
+    try {
+      live.start(job);
+      // Claimed while the processor was told to stop: its code does not even begin.
+      if (this.#isHandingBack) live.send(job.id, { type: 'job.handBack' });
+    } catch (error) {
+      logger.error({ err: error }, `job ${job.id} could not be started: ${(error as Error).message}`);
+      await acts.fail(job, error).catch((reason) => this.engineFailed(reason));
+      queueMicrotask(() => this.slotFreed());
+    }
+  }
+
   #handBack(): void {
     const { live } = this.#options;
     for (const id of [...live.ids()]) live.send(id, { type: 'job.handBack' });
@@ -216,7 +230,7 @@ export class Supervision {
     });
   }
 
-  #failed(error: unknown): void {
+  engineFailed(error: unknown): void {
     this.engineFailure = error instanceof Error ? error : new Error(String(error));
   }
 }

@@ -16,6 +16,7 @@ export const now = 1_000_000;
 export const input: JobChartInput = {
   jobId: 'job-1',
   attempt: 0,
+  token: 'token-1',
   maxAttempts: 2,
   retryOn: ['failed', 'timedOut'],
   backoff: { kind: 'fixed', ms: 1000, maxMs: Infinity },

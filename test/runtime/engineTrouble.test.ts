@@ -8,12 +8,18 @@ import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 
 type Call = 'claim' | 'checkpoint' | 'settle' | 'beat';
 
-/** Fails the calls that a test names. */
+/** Fails the calls that a test names, before they do anything, or loses their answers, after. */
 class FailingEngine extends MemoryEngine {
   failing = new Set<Call>();
+  losing = new Set<Call>();
+  /** Holds back answers until a test resolves it. */
+  late: Promise<void> | null = null;
 
   #maybeFail(call: Call): void {
     if (this.failing.has(call)) throw new Error(`${call}: no answer`);
+  }
+  #maybeLose(call: Call): void {
+    if (this.losing.delete(call)) throw new Error(`${call}: the answer was lost`);
   }
   override async claim(claim: Parameters<MemoryEngine['claim']>[0]) {
     this.#maybeFail('claim');
@@ -21,11 +27,15 @@ class FailingEngine extends MemoryEngine {
   }
   override async checkpoint(write: Parameters<MemoryEngine['checkpoint']>[0]) {
     this.#maybeFail('checkpoint');
-    return super.checkpoint(write);
+    await super.checkpoint(write);
+    this.#maybeLose('checkpoint');
   }
   override async settle(...args: Parameters<MemoryEngine['settle']>) {
     this.#maybeFail('settle');
-    return super.settle(...args);
+    const settled = await super.settle(...args);
+    this.#maybeLose('settle');
+    await this.late;
+    return settled;
   }
   override async beat(...args: Parameters<MemoryEngine['beat']>) {
     this.#maybeFail('beat');
@@ -39,6 +49,14 @@ let log: CapturedLog;
 let chunksRun: number[];
 let finish: () => void;
 const jobs = {
+  failOnce: defineJob({
+    run: (_: null, { attempt }) => {
+      if (attempt === 1) throw new Error('the first time');
+      return new Promise<string>((resolve) => {
+        finish = () => resolve('done');
+      });
+    },
+  }),
   wait: defineJob({
     run: (_: null) =>
       new Promise<string>((resolve) => {
@@ -125,4 +143,69 @@ test('beats fail for less than a lease: health says so, and the job goes on', as
   expect((await job.status()).history.map(({ state }) => state)).toEqual(['queued', 'running']);
   finish();
   expect(await job.result()).toBe('done');
+});
+
+test('the answer to a checkpoint is lost: its chunk and rows are there once', async () => {
+  engine.losing.add('checkpoint');
+  const job = await processor.submit('count', 2);
+  await clock.advance(5);
+  expect(await job.result()).toBe(2);
+  expect((await job.status()).progress).toMatchObject({ chunks: 2, items: 2 });
+  expect(chunksRun).toEqual([0, 1]);
+});
+
+test('the answer to a settlement is lost: the old attempt does not end its successor', async () => {
+  const job = await processor.submit('failOnce', null, { retry: { maxAttempts: 2 } });
+  engine.losing.add('settle');
+  await clock.advance(5);
+  expect((await job.status()).history.map(({ state }) => state)).toEqual([
+    'queued',
+    'running',
+    'retrying',
+    'running',
+  ]);
+  finish();
+  expect(await job.result()).toBe('done');
+});
+
+test('the answer to a settlement is late: status and updates show the stored row, and the successor as itself', async () => {
+  const late = Promise.withResolvers<void>();
+  engine.late = late.promise;
+  const job = await processor.submit('failOnce', null, { retry: { maxAttempts: 2 } });
+  const updates = (async () => {
+    const seen = [];
+    for await (const { state } of job.updates()) seen.push(state);
+    return seen;
+  })();
+  await clock.advance(5);
+  expect(await job.status()).toMatchObject({ state: 'running', attempt: 2, failure: null });
+  finish();
+  await settle();
+  expect((await updates).at(-1)).toBe('completed');
+  expect(await job.status()).toMatchObject({ state: 'completed', attempt: 2 });
+  late.resolve();
+});
+
+test('a claim that is under way when the processor stops: what it brings is handed back', async () => {
+  const answer = Promise.withResolvers<void>();
+  const claim = engine.claim.bind(engine);
+  engine.claim = async (wanted) => {
+    await answer.promise;
+    return claim(wanted);
+  };
+  const job = await processor.submit('wait', null);
+  await settle();
+  const ended = processor.stop();
+  await clock.advance(1);
+  const states: string[] = [];
+  processor.on('queued', ({ id }) => states.push(id));
+  answer.resolve();
+  await clock.advance(10);
+  await ended;
+  expect(states).toEqual([job.id]);
+});
+
+test('a processor without work drains and stops', async () => {
+  await processor.drain();
+  await processor.stop();
 });

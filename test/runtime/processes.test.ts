@@ -1,7 +1,7 @@
 // Real child processes, really killed. These wait on the wall clock: what is proven is that code is gone from
 // the process table. Timeouts leave room for a busy machine to start a process. No bound on how long it takes is asserted beyond the test's own limit.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,7 +92,10 @@ test.each([
   ['processor', 'got the process of a job'],
 ] as [Way, string][])('a job that ends by %s has failed, and says why', async (way, message) => {
   const job = await run(way);
-  const error = await job.result().catch((reason) => reason);
+  const error: JobFailedError = await job.result().then(
+    () => expect.unreachable(),
+    (reason) => reason,
+  );
   expect(error).toBeInstanceOf(JobFailedError);
   expect(error.message).toContain(message);
   if (way === 'throw') expect(error.failure).toMatchObject({ name: 'RangeError', code: 'E_PLANNED' });
@@ -188,3 +191,31 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
   },
 );
+
+test('many that end at once are all completed: the last word of each is read before its exit is judged', async () => {
+  const wide = await new JobProcessor({
+    engine: 'memory',
+    jobs,
+    logger: log.logger,
+    maxConcurrentJobs: 8,
+  }).start();
+  const submitted = await Promise.all(Array.from({ length: 24 }, () => wide.submit('ways', 'return')));
+  const results = await Promise.allSettled(submitted.map((job) => job.result()));
+  expect(results.filter(({ status }) => status === 'rejected')).toEqual([]);
+  await wide.stop();
+});
+
+test('an app that was started with --eval does not run itself again in its jobs', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const script = `
+    const { JobProcessor } = await import('${root}src/index.ts');
+    const { default: ways } = await import('${root}test/fixtures/ways.ts');
+    const processor = await new JobProcessor({ engine: 'memory', jobs: { ways } }).start();
+    console.log('result', await (await processor.submit('ways', 'return')).result());
+    await processor.stop();
+  `;
+  const said = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+  });
+  expect(said.match(/result/g)).toHaveLength(1);
+});

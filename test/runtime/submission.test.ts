@@ -184,3 +184,65 @@ test('a listener that throws harms no job, and is logged', async () => {
   });
   expect(await (await processor.submit('any', 3)).result()).toBe(3);
 });
+
+test('a job that changes its checkpoint in place does not change the next job, nor does what it throws harm the host', async () => {
+  const own = new JobProcessor({
+    engine: 'memory',
+    logger,
+    jobs: {
+      mutates: defineChunkedJob({
+        start: { n: 0 },
+        *chunks(_: null) {
+          yield [1];
+        },
+        process(_chunk, { checkpoint }) {
+          checkpoint.n += 1;
+          return checkpoint;
+        },
+      }),
+      throws: defineJob({
+        run: (_: null) => {
+          throw Object.create(null);
+        },
+      }),
+      appendsLate: defineChunkedJob({
+        start: 0,
+        *chunks(_: null, { append }) {
+          yield [1];
+          append({ late: true });
+        },
+        process: () => 1,
+      }),
+    },
+  });
+  await own.start();
+  for (let round = 0; round < 3; round += 1) {
+    const counted: { n: number } = await (await own.submit('mutates', null)).result();
+    expect(counted).toEqual({ n: 1 });
+  }
+  await expect((await own.submit('throws', null)).result()).rejects.toThrow(
+    'a value was thrown that cannot be shown',
+  );
+  await expect((await own.submit('appendsLate', null)).result()).rejects.toThrow(
+    'append: expected rows in process()',
+  );
+  await own.stop();
+});
+
+// Types: these lines compile, and the ones marked would not without their mark.
+test('inputs and results are typed by the registry', async () => {
+  const typed = new JobProcessor({
+    engine: 'memory',
+    logger,
+    jobs: { none: defineJob({ run: () => 'x' }), plus: defineJob({ run: (input: number) => input + 1 }) },
+  });
+  await typed.start();
+  const text: string = await (await typed.submit('none')).result();
+  const sum: number = await (await typed.submit('plus', 1)).result();
+  // @ts-expect-error: a number, not a text
+  const wrong: string = await (await typed.submit('plus', 1)).result();
+  // @ts-expect-error: the input is missing
+  await (await typed.submit('plus')).result();
+  expect([text, sum, wrong]).toEqual(['x', 2, 2]);
+  await typed.stop();
+});
