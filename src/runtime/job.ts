@@ -56,20 +56,40 @@ export class JobHandle<R> implements Job<R> {
     return this.#access.statusOf(await this.#stored());
   }
 
-  async *updates(): AsyncIterable<JobStatus> {
+  updates(): AsyncIterable<JobStatus> {
+    return { [Symbol.asyncIterator]: () => this.#updates() };
+  }
+
+  /** By hand rather than as a generator, whose `return` would wait for the `next` that is under way. */
+  #updates(): AsyncIterator<JobStatus, undefined> {
+    let isOver = false;
+    let isFresh = true;
     let wake = Promise.withResolvers<void>();
-    const unwatch = await this.#access.watch(this.id, () => wake.resolve());
-    try {
-      for (;;) {
-        const status = await this.status();
-        yield status;
-        if (isFinal(status.state)) return;
-        await wake.promise;
-        wake = Promise.withResolvers<void>();
-      }
-    } finally {
-      unwatch();
-    }
+    const watching = this.#access.watch(this.id, () => {
+      isFresh = true;
+      wake.resolve();
+    });
+    // Told by next(), which awaits it; an iterator that is never read must not bring the process down.
+    watching.catch(() => {});
+    const end = async () => {
+      isOver = true;
+      wake.resolve();
+      (await watching)();
+      return { done: true, value: undefined } as const;
+    };
+    return {
+      next: async () => {
+        await watching;
+        if (!isFresh && !isOver) await wake.promise;
+        if (isOver) return { done: true, value: undefined };
+        wake = Promise.withResolvers();
+        isFresh = false;
+        const value = await this.status();
+        if (isFinal(value.state)) await end();
+        return { done: false, value };
+      },
+      return: end,
+    };
   }
 
   async result(): Promise<Jsonified<R>> {

@@ -246,3 +246,17 @@ test('inputs and results are typed by the registry', async () => {
   expect([text, sum, wrong]).toEqual(['x', 2, 2]);
   await typed.stop();
 });
+
+test('who stops reading updates while none comes is let go at once', async () => {
+  const waiting = await processor.submit('any', 1, { startAfter: new Date(Date.now() + 3_600_000) });
+  const updates = waiting.updates()[Symbol.asyncIterator]();
+  expect((await updates.next()).value).toMatchObject({ state: 'queued' });
+  const next = updates.next();
+  await updates.return?.();
+  expect(await next).toEqual({ done: true, value: undefined });
+  const told = waiting.updates()[Symbol.asyncIterator]();
+  await told.next();
+  const pending = expect(told.next()).rejects.toThrow('the processor is stopped');
+  await processor.stop();
+  await pending;
+});
