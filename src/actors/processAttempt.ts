@@ -54,7 +54,7 @@ export const launchProcess: Launch = (spec, port) => {
   child.once('exit', (exitCode, signal) => {
     const exit = { ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }) };
     const prove = (waitMs: number) => {
-      if (isGroupGone(pid)) {
+      if (isProvenGone(pid)) {
         livingGroups.delete(pid);
         return lastWordRead(child, () =>
           port.ended(outcome ?? { kind: 'failed', failure: earlyExit(exitCode, signal) }, exit),
@@ -87,6 +87,15 @@ export const launchProcess: Launch = (spec, port) => {
     },
   };
 };
+
+function isProvenGone(group: number): boolean {
+  try {
+    return isGroupGone(group);
+  } catch {
+    // Out of file descriptors, say: look again.
+    return false;
+  }
+}
 
 /**
  * Calls `done` when all that the child sent was read: where several children end at once, their exits are seen

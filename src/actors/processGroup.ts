@@ -18,7 +18,7 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
 
 /**
  * True once no process of the group runs; zombies do not run. Ask only after its leader was reaped: a process
- * that carries the group's number as its own is then a stranger.
+ * that carries the group's number as its own is then a stranger. Throws where it cannot look.
  */
 export function isGroupGone(group: number): boolean {
   if (process.platform !== 'linux') return !answersSignal(group);
@@ -46,7 +46,10 @@ function readStat(pid: string): { state: string; group: number } | null {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const [state = '', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 3);
     return { state, group: Number(group) };
-  } catch {
-    return null;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    // Not seen is not gone: without a look there is no proof.
+    throw error;
   }
 }

@@ -105,6 +105,7 @@ export interface Beat {
 
 export interface BeatReply {
   readonly id: string;
+  readonly token: string;
   /** False: the token is stale, the attempt must end at once. */
   readonly held: boolean;
   /** What was asked of this attempt from elsewhere. */

@@ -127,12 +127,12 @@ export class MemoryEngine implements Engine {
   async beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
     return beats.map(({ id, token, heartbeatAt, total }) => {
       const row = this.#jobs.get(id);
-      if (row === undefined || row.token !== token) return { id, held: false, intent: null };
+      if (row === undefined || row.token !== token) return { id, token, held: false, intent: null };
       row.leaseUntil = this.#time().monotonic() + leaseMs;
       if (heartbeatAt !== null) row.lastHeartbeatAt = heartbeatAt;
       if (total !== null) row.total = total;
       if (heartbeatAt !== null || total !== null) this.#changed(row);
-      return { id, held: true, intent: row.intent };
+      return { id, token, held: true, intent: row.intent };
     });
   }
 

@@ -205,8 +205,8 @@ export class LiveJobs {
     });
   }
 
-  replied({ id, held, intent }: BeatReply): void {
-    const live = this.#live.get(id);
+  replied({ token, held, intent }: BeatReply): void {
+    const live = this.#attempts.get(token);
     if (live === undefined) return;
     if (!held) live.actor.send({ type: 'lease.lost' });
     // Asked for in another process; what was asked here is on its way already.

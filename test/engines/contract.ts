@@ -167,7 +167,7 @@ export function engineContract(name: string, create: () => Engine): void {
         await expect(engine.settle(id, token, verdict('failed'))).rejects.toEqual(stale);
         await expect(engine.checkpoint({ ...write, token })).rejects.toEqual(stale);
         expect(await engine.beat([{ id, token, heartbeatAt: null, total: null }], 1000)).toEqual([
-          { id, held: false, intent: null },
+          { id, token, held: false, intent: null },
         ]);
         expect(await engine.get(id)).toMatchObject({
           state: 'completed',
@@ -266,7 +266,7 @@ export function engineContract(name: string, create: () => Engine): void {
         const { id, token } = await claimOne();
         await clock.advance(10);
         expect(await engine.beat([{ id, token, heartbeatAt: clock.now(), total: 5 }], 15_000)).toEqual([
-          { id, held: true, intent: null },
+          { id, token, held: true, intent: null },
         ]);
         expect(await engine.get(id)).toMatchObject({ lastHeartbeatAt: clock.now(), total: 5 });
         await clock.advance(14);
@@ -284,7 +284,7 @@ export function engineContract(name: string, create: () => Engine): void {
         await engine.recordIntent(id, null, { kind: 'cancel', reason: 'enough' });
         expect((await engine.get(id))?.state).toBe('stopping');
         const [reply] = await engine.beat([{ id, token, heartbeatAt: null, total: null }], 15_000);
-        expect(reply).toEqual({ id, held: true, intent: { kind: 'cancel', reason: 'enough' } });
+        expect(reply).toEqual({ id, token, held: true, intent: { kind: 'cancel', reason: 'enough' } });
         await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
         await expect(engine.recordIntent(id, null, { kind: 'handBack' })).rejects.toEqual(stale);
         expect((await claimOne()).intent).toBeNull();
