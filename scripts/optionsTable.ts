@@ -11,6 +11,7 @@ const about: Record<(typeof numberSettings)[number]['name'], string> = {
   queueTimeoutSeconds: 'submitted → first started',
   deadlineSeconds: 'submitted → final state, all attempts together',
   graceSeconds: 'the signal → SIGTERM',
+  memoryLimitMb: "resident memory of the attempt's process, MB; `process` isolation only",
   chunkSize: 'items a chunk should hold; frozen at submit',
 };
 

@@ -1,10 +1,29 @@
 // One attempt, whatever it runs in: what starts it, what it reports, how it is told to end. Each isolation is
-// one `Launch` (inlineAttempt.ts, processAttempt.ts).
+// one `Launch` (isolation/inlineAttempt.ts, isolation/isolatedAttempt.ts).
 
 import type { Logger } from 'pino';
+import type { TimeoutKind } from '../machines/states.ts';
 import type { AttemptOutcome } from '../machines/verdict.ts';
 import type { AttemptStart } from './foldChunks.ts';
 import type { JobCode } from './jobCode.ts';
+
+/**
+ * `process`: ends anything. `thread`: cheaper to start, ends JavaScript, but no blocking native call. `inline`:
+ * in the host, can only be asked.
+ */
+export type Isolation = 'process' | 'thread' | 'inline';
+
+/** When the watchdog in the attempt's own process ends it, should nobody have done so before. ms; Infinity = off. */
+export interface WatchLimits {
+  /** Each a timeout with the stop budget on top: the ladder comes first. */
+  readonly jobMs: number;
+  readonly heartbeatMs: number;
+  readonly progressMs: number;
+  /** Wall ms. */
+  readonly deadlineAt: number;
+  /** Of the process's resident memory. MB of 2^20 bytes. */
+  readonly memoryLimitMb: number;
+}
 
 export interface AttemptSpec {
   readonly start: AttemptStart;
@@ -13,6 +32,9 @@ export interface AttemptSpec {
   readonly module: string | null;
   /** How often an isolated attempt shows that its event loop lives, ms. */
   readonly beatMs: number;
+  readonly limits: WatchLimits;
+  /** Its process or thread may run the next attempt of the same module. */
+  readonly reuse: boolean;
   readonly log: Logger;
 }
 
@@ -23,6 +45,8 @@ export interface AttemptPort {
   total(items: number): void;
   /** Resolves when durable; rejects when the attempt must not go on. */
   checkpoint(checkpoint: string, rows: readonly string[], items: number): Promise<void>;
+  /** Its watchdog found it past a timeout and killed it; `ended` follows. */
+  expired(kind: TimeoutKind): void;
   ended(outcome: AttemptOutcome, exit?: { exitCode?: number; signal?: string }): void;
 }
 

@@ -1,14 +1,14 @@
 // The child actor of a job: runs one attempt in its isolation, makes its checkpoints durable, and tells the
 // job's chart what it sees: `chunk.heartbeat`, `chunk.completed`, `attempt.acknowledged`, `attempt.ended`.
-// A chunk is reported as completed only when its checkpoint is durable. When the chart is over before the
-// attempt is (a stop that could not be proven), what still comes is refused and logged.
+// A chunk is reported as completed only when its checkpoint is durable. Once the stop of an attempt could not be
+// proven, what still comes of it (heartbeat, checkpoint, result) is refused and logged; only its end is heard.
 
 import { fromCallback } from 'xstate';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError } from '../engines/engine.ts';
 import type { AttemptCommand, JobEvent } from '../machines/jobMessages.ts';
 import type { AttemptHandle, AttemptPort, AttemptSpec, Launch } from './attempt.ts';
-import { toFailure } from './protocol.ts';
+import { gatherMs, toFailure } from './isolation/protocol.ts';
 
 export interface LiveAttempt extends AttemptSpec {
   readonly launch: Launch;
@@ -36,16 +36,22 @@ export function createChunkProcessor(
     const { jobId } = live.start;
     let chunk = live.chunksDone;
     let isChartOver = false;
+    let isRefused = false;
     let hasEnded = false;
     const report = (event: JobEvent) => {
       if (!isChartOver) sendBack(event);
     };
     let askedAt: number | null = null;
     let total: number | null = null;
+    let hasBeatenLate = false;
 
     const commit = async (checkpoint: string, rows: readonly string[], items: number): Promise<void> => {
       chunk += 1;
       for (;;) {
+        if (isRefused) {
+          live.log.warn('late checkpoint refused');
+          throw new StaleAttemptError(jobId, 'checkpoint');
+        }
         try {
           return await engine.checkpoint({ id: jobId, token, chunk, checkpoint, rows, items, total });
         } catch (error) {
@@ -58,11 +64,16 @@ export function createChunkProcessor(
       }
     };
 
+    const beats = gathered(clock, () => {
+      live.lived();
+      report({ type: 'chunk.heartbeat' });
+    });
     const port: AttemptPort = {
       heartbeat() {
-        if (isChartOver) return;
-        live.lived();
-        report({ type: 'chunk.heartbeat' });
+        if (!isRefused) return beats.beat();
+        // Once is enough: it may go on for ever.
+        if (!hasBeatenLate) live.log.warn('late heartbeat refused');
+        hasBeatenLate = true;
       },
       acknowledged: () => report({ type: 'attempt.acknowledged' }),
       total(items) {
@@ -74,11 +85,13 @@ export function createChunkProcessor(
         live.progressed(items);
         report({ type: 'chunk.completed' });
       },
+      expired: (kind) => report({ type: 'job.timeOut', kind, by: 'watchdog' }),
       ended(outcome, exit) {
         if (hasEnded) return;
         hasEnded = true;
+        beats.stop();
         live.over();
-        if (isChartOver) live.log.warn({ outcome: outcome.kind }, `late result refused: ${outcome.kind}`);
+        if (isRefused) live.log.warn({ outcome: outcome.kind }, `late result refused: ${outcome.kind}`);
         const stopSeconds = askedAt === null ? null : Math.round(clock.monotonic() - askedAt) / 1000;
         report({ type: 'attempt.ended', outcome, at: clock.now(), stopSeconds, ...exit });
       },
@@ -96,12 +109,39 @@ export function createChunkProcessor(
     const handle = launch();
     receive((command) => {
       askedAt ??= clock.monotonic();
-      if (command.type === 'stop.ask') handle?.ask(command.intent.kind);
+      if (command.type === 'stop.refuse') isRefused = true;
+      else if (command.type === 'stop.ask') handle?.ask(command.intent.kind);
       else if (command.type === 'stop.terminate') handle?.terminate();
       else handle?.kill();
     });
     return () => {
       isChartOver = true;
+      isRefused = true;
+      beats.stop();
     };
   });
+}
+
+/**
+ * Signs of life that come close together are passed on as one: the first at once, the last of them when the
+ * others are over, so that a timeout counts from it and is never early.
+ */
+function gathered(clock: Clock, lived: () => void): { beat(): void; stop(): void } {
+  let heardAt = -Infinity;
+  let trailing: unknown = null;
+  const hear = () => {
+    heardAt = clock.monotonic();
+    trailing = null;
+    lived();
+  };
+  return {
+    beat() {
+      if (trailing !== null) return;
+      if (clock.monotonic() - heardAt >= gatherMs) hear();
+      else trailing = clock.setTimeout(hear, gatherMs);
+    },
+    stop() {
+      if (trailing !== null) clock.clearTimeout(trailing);
+    },
+  };
 }

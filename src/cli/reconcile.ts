@@ -66,6 +66,7 @@ async function runJob(
     engine: 'memory',
     jobs: { reconciliation },
     maxConcurrentJobs: 1,
+    spares: 0,
     logger: isQuiet ? noLogger : createLogger(screen),
   });
   const startedAt = performance.now();
@@ -111,7 +112,7 @@ async function runJob(
 
 /** A process that was killed or hung did not fail by itself. An error that the code threw it would throw again. */
 function isWorthAnotherAttempt({ failure }: JobStatus): boolean {
-  return failure === null || failure.code === 'ERR_UNSTUCK_PROCESS_EXIT';
+  return failure === null || failure.code === 'ERR_UNSTUCK_JOB_EXIT';
 }
 
 /** What the input calls `tolerance.amount` was typed as `--tolerance amount=…`. */

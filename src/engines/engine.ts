@@ -15,6 +15,7 @@ export interface FrozenSettings {
   readonly queueTimeoutSeconds: number;
   readonly deadlineSeconds: number;
   readonly graceSeconds: number;
+  readonly memoryLimitMb: number;
   readonly chunkSize: number;
   readonly retry: {
     readonly maxAttempts: number;

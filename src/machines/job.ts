@@ -107,6 +107,7 @@ export const jobMachine = setup({
     isKillable: ({ context }) => context.isKillable,
     isLeaseLost: ({ context }) => context.intent?.kind === 'leaseLost',
     isLastAttempt: ({ context }) => !mayRunAgain(context),
+    isKilledByWatchdog: ({ event }) => event.type === 'job.timeOut' && event.by === 'watchdog',
     isUrgent: ({ context, event }) =>
       context.intent?.kind !== 'cancel' &&
       event.type === 'job.timeOut' &&
@@ -173,6 +174,7 @@ export const jobMachine = setup({
     })),
     terminateAttempt: sendTo('attempt', { type: 'stop.terminate' }),
     killAttempt: sendTo('attempt', { type: 'stop.kill' }),
+    refuseAttempt: sendTo('attempt', { type: 'stop.refuse' }),
     announceTimeout: enqueueActions(({ context, enqueue }) => {
       if (context.intent?.kind !== 'timeout') return;
       enqueue.emit({ type: 'timeout.found', kind: context.intent.timeout, by: context.intent.by });
@@ -282,7 +284,14 @@ export const jobMachine = setup({
           on: {
             'attempt.ended': { target: 'settling', actions: 'recordOutcome' },
             'job.cancel': { target: '#job.stopping', actions: 'recordIntent' },
-            'job.timeOut': { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
+            'job.timeOut': [
+              {
+                guard: 'isKilledByWatchdog',
+                target: '#job.stopping.kill',
+                actions: ['recordIntent', 'announceTimeout'],
+              },
+              { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
+            ],
             'job.handBack': { target: '#job.stopping', actions: 'recordIntent' },
             'lease.lost': { target: '#job.stopping.kill', actions: 'recordIntent' },
           },
@@ -327,7 +336,7 @@ export const jobMachine = setup({
         },
         /** It could not be proven dead. Held while a retry is left; final, and said, without one. */
         unconfirmed: {
-          entry: 'announceUnconfirmed',
+          entry: ['refuseAttempt', 'announceUnconfirmed'],
           always: { guard: 'isLastAttempt', target: 'settling', actions: 'giveUpProof' },
           on: {
             'attempt.ended': [

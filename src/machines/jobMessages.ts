@@ -58,7 +58,9 @@ export type JobEmitted =
 export type AttemptCommand =
   | { type: 'stop.ask'; intent: StopIntent }
   | { type: 'stop.terminate' }
-  | { type: 'stop.kill' };
+  | { type: 'stop.kill' }
+  /** It could not be proven ended: nothing of it is taken any more. */
+  | { type: 'stop.refuse' };
 
 /** What a command to end an attempt is for; null for all other events. */
 export function intentOf(event: JobEvent): StopIntent | null {

@@ -23,5 +23,8 @@ export function isAtRest(state: JobState): state is 'queued' | 'retrying' {
 
 export type TimeoutKind = 'job' | 'heartbeat' | 'progress' | 'queue' | 'deadline';
 
-/** Who found a timeout: the chart's own timer, the monitor's sweep, or a person. */
-export type FoundBy = 'timer' | 'monitor' | 'hand';
+/**
+ * Who found a timeout: the chart's own timer, the monitor's sweep, a person, or the watchdog in the attempt's own
+ * process, which has killed it already.
+ */
+export type FoundBy = 'timer' | 'monitor' | 'hand' | 'watchdog';

@@ -2,7 +2,7 @@
 // is stored; alive here its actor is told; alive elsewhere the intent is stored for its owner to see.
 
 import type { Logger } from 'pino';
-import { toFailure } from '../actors/protocol.ts';
+import { toFailure } from '../actors/isolation/protocol.ts';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';

@@ -2,6 +2,7 @@
 // job at rest takes without an actor.
 
 import { transition } from 'xstate';
+import { gatherMs } from '../actors/isolation/protocol.ts';
 import type { StoredJob } from '../engines/engine.ts';
 import { jobMachine } from '../machines/job.ts';
 import type { JobChartInput, JobEvent } from '../machines/jobMessages.ts';
@@ -22,7 +23,8 @@ export function chartInput(job: StoredJob, now: number, isKillable: boolean): Jo
       maxMs: settings.retry.backoff.maxSeconds * 1000,
     },
     jobTimeoutMs: settings.jobTimeoutSeconds * 1000,
-    heartbeatTimeoutMs: settings.heartbeatTimeoutSeconds * 1000,
+    // Signs of an isolated attempt are gathered on their way here.
+    heartbeatTimeoutMs: settings.heartbeatTimeoutSeconds * 1000 + (isKillable ? gatherMs : 0),
     progressTimeoutMs: settings.progressTimeoutSeconds * 1000,
     graceMs: settings.graceSeconds * 1000,
     isKillable,

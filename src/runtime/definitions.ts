@@ -2,13 +2,11 @@
 // `defineChunkedJob` fix its types and check its fields when it is written, not when it first runs.
 
 import { pathToFileURL } from 'node:url';
+import type { Isolation } from '../actors/attempt.ts';
 import type { ChunkedJobCode, JobCode, OneJobCode } from '../actors/jobCode.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import { checkSettings, type JobSettings } from './settings.ts';
 import type { StandardSchema } from './standardSchema.ts';
-
-/** `process` ends anything; `inline` runs in the host and can only be asked to stop. */
-export type Isolation = 'process' | 'inline';
 
 export interface Definition<In, I> extends JobSettings {
   /**
@@ -18,6 +16,11 @@ export interface Definition<In, I> extends JobSettings {
   module?: string | URL;
   /** Default: `process` with a module, `inline` without. */
   isolation?: Isolation;
+  /**
+   * An attempt that ended by itself leaves its process or thread to the next of the same job, which saves the
+   * start and the imports. What one leaves in memory the next one sees. Default false: a new one each time.
+   */
+  reuse?: boolean;
   /** Any Standard Schema (zod, valibot, arktype, …). Checked at submit, before anything is stored. */
   input?: StandardSchema<In, I>;
 }
@@ -66,11 +69,14 @@ function checkDefinition(job: object, functions: string[]): void {
       throw new ConfigurationError(name, 'a function', describeValue(fields[name]));
     }
   }
-  const isolation = fields.isolation;
-  if (isolation !== undefined && isolation !== 'process' && isolation !== 'inline') {
-    throw new ConfigurationError('isolation', "'process' or 'inline'", describeValue(isolation));
+  const { isolation, reuse } = fields;
+  if (isolation !== undefined && !isolations.includes(isolation as Isolation)) {
+    throw new ConfigurationError('isolation', "'process', 'thread' or 'inline'", describeValue(isolation));
   }
-  if (isolation === 'process' && fields.module === undefined) {
+  if (reuse !== undefined && typeof reuse !== 'boolean') {
+    throw new ConfigurationError('reuse', 'true or false', describeValue(reuse));
+  }
+  if ((isolation === 'process' || isolation === 'thread') && fields.module === undefined) {
     throw new ConfigurationError(
       'module',
       'the file of an isolated job',
@@ -79,6 +85,20 @@ function checkDefinition(job: object, functions: string[]): void {
     );
   }
   checkSettings(job as JobSettings);
+  checkMemoryLimit('memoryLimitMb', job as JobSettings, isolationOf(job as AnyDefinition));
+}
+
+const isolations: readonly Isolation[] = ['process', 'thread', 'inline'];
+
+/** A limit that nothing would keep is refused. `field` is its name for the error. */
+export function checkMemoryLimit(field: string, { memoryLimitMb }: JobSettings, isolation: Isolation): void {
+  if (memoryLimitMb === undefined || memoryLimitMb === Infinity || isolation === 'process') return;
+  throw new ConfigurationError(
+    field,
+    "a job with isolation 'process'",
+    `one with '${isolation}'`,
+    'A thread shares the memory of its host.',
+  );
 }
 
 /** A definition as the runtime uses it, its phantom types gone. */

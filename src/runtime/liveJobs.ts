@@ -4,11 +4,10 @@
 
 import type { Logger } from 'pino';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom } from 'xstate';
-import type { AttemptHandle } from '../actors/attempt.ts';
+import type { AttemptHandle, Isolation, Launch, WatchLimits } from '../actors/attempt.ts';
 import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
 import { createSettle, createStoreIntent } from '../actors/engineWrites.ts';
-import { launchInline } from '../actors/inlineAttempt.ts';
-import { launchProcess } from '../actors/processAttempt.ts';
+import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Beat, BeatReply, Engine, FrozenSettings, StoredJob } from '../engines/engine.ts';
 import { jobMachine } from '../machines/job.ts';
@@ -45,6 +44,7 @@ export interface LiveJobsHost {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly logger: Logger;
+  launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
   /** An attempt is proven over. */
   slotFreed(): void;
@@ -56,6 +56,8 @@ export interface LiveJobsHost {
 export class LiveJobs {
   readonly #host: LiveJobsHost;
   readonly #machine;
+  /** What attempts are judged by. */
+  readonly #judgement: Clock;
   /** By job: its live chart. */
   readonly #live = new Map<string, LiveJob>();
   /** The same by attempt: what an attempt says and writes is its own, even when a newer one is alive. */
@@ -66,6 +68,7 @@ export class LiveJobs {
   constructor(host: LiveJobsHost) {
     this.#host = host;
     const { engine, clock } = host;
+    this.#judgement = patientClock(clock);
     const writes = {
       settled: (token: string, job: StoredJob) => this.#settled(token, job),
       failed: host.engineFailed,
@@ -151,14 +154,17 @@ export class LiveJobs {
   start(job: StoredJob): void {
     const { clock, logger } = this.#host;
     const definition = this.#host.definitionOf(job.name);
-    const isInline = isolationOf(definition) === 'inline';
+    const isolation = isolationOf(definition);
     const log = logger.child({ jobId: job.id, job: job.name, attempt: job.attempt });
-    const actor = createActor(this.#machine, { input: chartInput(job, clock.now(), !isInline), clock });
+    const actor = createActor(this.#machine, {
+      input: chartInput(job, clock.now(), isolation !== 'inline'),
+      clock: this.#judgement,
+    });
     const startedAt = clock.monotonic();
     const live: LiveJob = {
       job,
       actor,
-      attempt: this.#attemptOf(job, definition, isInline, log),
+      attempt: this.#attemptOf(job, definition, isolation, log),
       startedAt,
       heartbeatAt: startedAt,
       progressAt: startedAt,
@@ -249,7 +255,7 @@ export class LiveJobs {
     return found;
   }
 
-  #attemptOf(job: StoredJob, definition: AnyDefinition, isInline: boolean, log: Logger): LiveAttempt {
+  #attemptOf(job: StoredJob, definition: AnyDefinition, isolation: Isolation, log: Logger): LiveAttempt {
     const { clock } = this.#host;
     const token = job.token as string;
     const lived = () => {
@@ -271,9 +277,11 @@ export class LiveJobs {
       },
       code: definition,
       module: definition.module === undefined ? null : moduleUrl(definition.module),
-      beatMs: Math.max(50, Math.min(1000, (job.settings.heartbeatTimeoutSeconds * 1000) / 4)),
+      beatMs: Math.max(50, Math.min(slowestBeatMs, (job.settings.heartbeatTimeoutSeconds * 1000) / 4)),
+      limits: watchLimits(job),
+      reuse: definition.reuse === true,
       log,
-      launch: isInline ? launchInline : launchProcess,
+      launch: this.#host.launchIn(isolation),
       lived,
       progressed: (items) => {
         lived();
@@ -351,6 +359,18 @@ export class LiveJobs {
     if (this.#live.get(live.job.id) === live) this.#live.delete(live.job.id);
     live.actor.stop();
   }
+}
+
+/** The watchdog is the last line: it gives the ladder all its time first. */
+function watchLimits({ settings, deadlineAt }: StoredJob): WatchLimits {
+  const budgetMs = stopBudgetMs(settings.graceSeconds * 1000);
+  return {
+    jobMs: settings.jobTimeoutSeconds * 1000 + budgetMs,
+    heartbeatMs: settings.heartbeatTimeoutSeconds * 1000 + budgetMs,
+    progressMs: settings.progressTimeoutSeconds * 1000 + budgetMs,
+    deadlineAt: (deadlineAt ?? Infinity) + budgetMs,
+    memoryLimitMb: settings.memoryLimitMb,
+  };
 }
 
 type ChartState = JobState | 'superseded';

@@ -4,11 +4,12 @@
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
+import { Isolations } from '../actors/isolation/isolations.ts';
 import type { Engine } from '../engines/engine.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
-import type { InputOf, Jobs, ResultOf } from './definitions.ts';
+import { type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
 import { ConfigurationError, EngineError, InputError, JobNotFoundError } from './errors.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { LiveJobs } from './liveJobs.ts';
@@ -42,6 +43,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly jobQueue: AsyncIterable<string> & { size(): Promise<number> };
 
   readonly #options: ResolvedOptions;
+  readonly #isolations: Isolations;
   readonly #live: LiveJobs;
   readonly #acts: Acts;
   readonly #access: JobAccess;
@@ -60,10 +62,12 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
     this.chunkSize = defaults.chunkSize ?? 1000;
     this.jobTimeoutSeconds = defaults.jobTimeoutSeconds ?? 7200;
+    this.#isolations = new Isolations(this.#options.spares);
     this.#live = new LiveJobs({
       engine,
       clock,
       logger,
+      launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
       slotFreed: () => this.#supervision?.slotFreed(),
       engineFailed: (error) => this.#supervision?.engineFailed(error),
@@ -119,6 +123,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       limit: this.maxConcurrentJobs,
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
     });
+    this.#isolations.prepare(new Set([...this.#options.jobs.values()].map(isolationOf)));
     this.#supervision.start();
     return this;
   }
@@ -141,6 +146,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   async #close(): Promise<void> {
     await this.drain({ graceSeconds: 0 });
     this.#supervision?.stop();
+    await this.#isolations.close();
     this.#isClosed = true;
     // Whoever still waits for a job is told, rather than left waiting.
     for (const watchers of this.#watchers.values()) for (const changed of watchers) changed();

@@ -2,11 +2,11 @@
 
 import { type Logger, pino } from 'pino';
 import { isChunked } from '../actors/jobCode.ts';
+import { systemClock } from '../actors/systemClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Engine } from '../engines/engine.ts';
 import { MemoryEngine } from '../engines/memory.ts';
-import { systemClock } from './clock.ts';
-import { type AnyDefinition, isolationOf, type Jobs } from './definitions.ts';
+import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import {
   checkDuration,
@@ -27,6 +27,11 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   jobs: J;
   /** Attempts alive at once, at least 1. Default 10. */
   maxConcurrentJobs?: number;
+  /**
+   * Processes kept started ahead, and as many threads, where the registry has jobs for them: a job then starts
+   * in milliseconds. 0 or more. Default 1. Each runs one attempt.
+   */
+  spares?: number;
   /** Pause between two sweeps of the monitor. Default 60. */
   monitorIntervalSeconds?: number;
   /** A pino logger. Default: JSON lines on standard output, level `info`. */
@@ -39,6 +44,7 @@ export interface ResolvedOptions {
   readonly engine: Engine;
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
   readonly maxConcurrentJobs: number;
+  readonly spares: number;
   readonly monitorIntervalSeconds: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -50,14 +56,24 @@ export function resolveOptions(
   options: ProcessorOptions<Jobs>,
   environment: NodeJS.ProcessEnv,
 ): ResolvedOptions {
-  const { engine, jobs, maxConcurrentJobs, monitorIntervalSeconds, logger, clock, ...settings } = options;
-  checkKnown(options, ['engine', 'jobs', 'maxConcurrentJobs', 'monitorIntervalSeconds', 'logger', 'clock']);
+  const { engine, jobs, maxConcurrentJobs, spares, monitorIntervalSeconds, logger, clock, ...settings } =
+    options;
+  checkKnown(options, [
+    'engine',
+    'jobs',
+    'maxConcurrentJobs',
+    'spares',
+    'monitorIntervalSeconds',
+    'logger',
+    'clock',
+  ]);
   checkNumber(
     'maxConcurrentJobs',
     maxConcurrentJobs,
     'a whole number, 1 or more',
     (n) => n >= 1 && Number.isInteger(n),
   );
+  checkNumber('spares', spares, 'a whole number, 0 or more', (n) => n >= 0 && Number.isInteger(n));
   checkDuration('monitorIntervalSeconds', monitorIntervalSeconds);
   checkSettings(settings);
   if (logger !== undefined && typeof logger.child !== 'function') {
@@ -69,6 +85,7 @@ export function resolveOptions(
     engine: openable(engine),
     jobs: new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)])),
     maxConcurrentJobs: maxConcurrentJobs ?? 10,
+    spares: spares ?? 1,
     monitorIntervalSeconds: monitorIntervalSeconds ?? fromVariable ?? 60,
     logger: logger ?? pino({ name: 'unstuck' }),
     clock: clock ?? systemClock,
@@ -81,7 +98,7 @@ export function resolveOptions(
 export function settingsFor(options: ResolvedOptions, definition: AnyDefinition, submit?: JobSettings) {
   return resolveSettings([submit, definition, options.settings, options.environment], {
     chunked: isChunked(definition),
-    inline: isolationOf(definition) === 'inline',
+    isolation: isolationOf(definition),
   });
 }
 
@@ -103,5 +120,6 @@ function checkJob(name: string, job: unknown): AnyDefinition {
     throw new ConfigurationError(field, 'a job of defineJob or defineChunkedJob', describeValue(job));
   }
   checkSettings(job as JobSettings, `${field}.`);
+  checkMemoryLimit(`${field}.memoryLimitMb`, job as JobSettings, isolationOf(job as AnyDefinition));
   return job as AnyDefinition;
 }

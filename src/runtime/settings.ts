@@ -1,6 +1,7 @@
 // The settings of a job: their names, defaults, environment variables, checks, and who wins. This is the only
 // place that knows; the options table of the README is checked against it by a test.
 
+import type { Isolation } from '../actors/attempt.ts';
 import type { FrozenSettings } from '../engines/engine.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 
@@ -29,6 +30,11 @@ export interface JobSettings {
   deadlineSeconds?: number;
   /** Between the signal and the kill. Default 5. 0 skips straight to the kill. */
   graceSeconds?: number;
+  /**
+   * Resident memory of the attempt's process, in MB of 2^20 bytes; a bare one takes some 80. Above it the attempt
+   * fails with ERR_UNSTUCK_MEMORY_LIMIT. For `process` isolation. Default off.
+   */
+  memoryLimitMb?: number;
   /** Items a chunk should hold, at least 1. Default 1000. */
   chunkSize?: number;
   retry?: RetrySettings;
@@ -50,6 +56,7 @@ export const numberSettings = [
   { name: 'queueTimeoutSeconds', fallback: Infinity, variable: 'RECONCILIATION_QUEUE_TIMEOUT_SECONDS' },
   { name: 'deadlineSeconds', fallback: Infinity, variable: 'RECONCILIATION_DEADLINE_SECONDS' },
   { name: 'graceSeconds', fallback: 5, variable: 'RECONCILIATION_GRACE_SECONDS' },
+  { name: 'memoryLimitMb', fallback: Infinity, variable: 'RECONCILIATION_MEMORY_LIMIT_MB' },
   { name: 'chunkSize', fallback: 1000, variable: 'RECONCILIATION_CHUNK_SIZE' },
 ] as const;
 
@@ -72,6 +79,12 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
     settings.graceSeconds,
     'seconds, 0 or more',
     (n) => n >= 0 && n < Infinity,
+  );
+  checkNumber(
+    `${prefix}memoryLimitMb`,
+    settings.memoryLimitMb,
+    'megabytes above 0, or Infinity for off',
+    (n) => n > 0,
   );
   checkNumber(
     `${prefix}chunkSize`,
@@ -141,8 +154,9 @@ export function readVariable(variable: string, environment: NodeJS.ProcessEnv): 
   if (text === undefined || text === '') return undefined;
   if (text === 'off') return Infinity;
   const value = Number(text);
+  const unit = variable.endsWith('_SECONDS') ? ' of seconds' : '';
   if (Number.isNaN(value))
-    throw new ConfigurationError(variable, 'a number of seconds, or off', describeValue(text));
+    throw new ConfigurationError(variable, `a number${unit}, or off`, describeValue(text));
   return value;
 }
 
@@ -167,7 +181,7 @@ export function environmentSettings(environment: NodeJS.ProcessEnv): JobSettings
 /** The layers nearest first; what no layer sets takes the default for this kind of job. */
 export function resolveSettings(
   layers: readonly (JobSettings | undefined)[],
-  job: { chunked: boolean; inline: boolean },
+  job: { chunked: boolean; isolation: Isolation },
 ): FrozenSettings {
   const nearest = <K extends keyof JobSettings>(name: K) =>
     layers.find((layer) => layer?.[name] !== undefined)?.[name];
@@ -176,12 +190,14 @@ export function resolveSettings(
   ) as Record<(typeof numberSettings)[number]['name'], number>;
   // What a layer meant for all kinds of jobs must not time out one that cannot give the sign.
   if (
-    job.inline &&
+    job.isolation === 'inline' &&
     layers[0]?.heartbeatTimeoutSeconds === undefined &&
     layers[1]?.heartbeatTimeoutSeconds === undefined
   ) {
     numbers.heartbeatTimeoutSeconds = Infinity;
   }
+  // Where it was meant for this very job it was refused before.
+  if (job.isolation !== 'process') numbers.memoryLimitMb = Infinity;
   if (!job.chunked) numbers.progressTimeoutSeconds = Infinity;
   const nearestRetry = <K extends keyof RetrySettings>(name: K) =>
     layers.find((layer) => layer?.retry?.[name] !== undefined)?.retry?.[name];

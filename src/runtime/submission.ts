@@ -4,6 +4,7 @@
 import { v7 as uuid } from 'uuid';
 import { toJsonText } from '../actors/jsonText.ts';
 import type { NewJob } from '../engines/engine.ts';
+import { checkMemoryLimit, isolationOf } from './definitions.ts';
 import { ConfigurationError, describeValue, InputError } from './errors.ts';
 import { type ResolvedOptions, settingsFor } from './processorOptions.ts';
 import { checkKnown, checkNumber, checkSettings, type JobSettings } from './settings.ts';
@@ -32,6 +33,7 @@ export async function prepareJob(
   const { priority = 0, startAfter, idempotencyKey, ...settings } = submit;
   checkKnown(submit, ['priority', 'startAfter', 'idempotencyKey']);
   checkSettings(settings);
+  checkMemoryLimit('memoryLimitMb', settings, isolationOf(definition));
   checkNumber('priority', priority, 'a finite number', Number.isFinite);
   if (startAfter !== undefined && !(startAfter instanceof Date && !Number.isNaN(startAfter.getTime()))) {
     throw new ConfigurationError('startAfter', 'a valid Date', describeValue(startAfter));

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { createActor, fromPromise } from 'xstate';
 import { createDueTimer } from '../actors/dueTimer.ts';
 import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
+import { patientClock } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import { monitorMachine } from '../machines/monitor.ts';
@@ -128,7 +129,10 @@ export class Supervision {
     if (this.#monitor !== null) return;
     const { clock, logger, monitorIntervalMs } = this.#options;
     const machine = monitorMachine.provide({ actors: { sweep: fromPromise(async () => this.sweep()) } });
-    const monitor = createActor(machine, { input: { intervalMs: monitorIntervalMs }, clock });
+    const monitor = createActor(machine, {
+      input: { intervalMs: monitorIntervalMs },
+      clock: patientClock(clock),
+    });
     monitor.on('sweep.failed', ({ error }) => {
       this.engineFailed(error);
       logger.error({ err: error }, `the monitor's sweep failed: ${(error as Error).message}`);

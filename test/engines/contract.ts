@@ -18,6 +18,7 @@ export const settings: FrozenSettings = {
   progressTimeoutSeconds: Infinity,
   queueTimeoutSeconds: Infinity,
   deadlineSeconds: Infinity,
+  memoryLimitMb: Infinity,
   graceSeconds: 5,
   chunkSize: 1000,
   retry: {

@@ -4,7 +4,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createActor } from 'xstate';
 import { jobMachine } from '../../src/machines/job.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { systemClock } from '../../src/actors/systemClock.ts';
 import { input } from '../machines/explore.ts';
 
 afterEach(() => vi.useRealTimers());

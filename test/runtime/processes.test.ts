@@ -30,6 +30,7 @@ beforeEach(async () => {
     jobs,
     logger: log.logger,
     maxConcurrentJobs: 1,
+    spares: 0,
     graceSeconds: 0.2,
   }).start();
 });

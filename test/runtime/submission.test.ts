@@ -97,7 +97,7 @@ describe('a definition is refused', () => {
     ],
     [
       () => defineJob({ run: () => 1, isolation: 'vm' as never }),
-      "isolation: expected 'process' or 'inline', got \"vm\".",
+      "isolation: expected 'process', 'thread' or 'inline', got \"vm\".",
     ],
   ])('%#', (define, message) => {
     expect(define).toThrow(message);

@@ -1,7 +1,7 @@
 // Runs an attempt in the host itself. It can be asked to stop and no more: outside the promise, and said so.
 
-import type { Launch } from './attempt.ts';
-import { foldChunks } from './foldChunks.ts';
+import type { Launch } from '../attempt.ts';
+import { foldChunks } from '../foldChunks.ts';
 import { toFailure } from './protocol.ts';
 
 export const launchInline: Launch = (spec, port) => {

@@ -17,18 +17,23 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * True once no process of the group runs; zombies do not run. Ask only after its leader was reaped: a process
- * that carries the group's number as its own is then a stranger. Throws where it cannot look.
+ * Whether a process of the group runs beside its leader; zombies do not run. With the leader reaped `none` is
+ * the proof that the group is gone: a process that carries its number as its own is then a stranger.
+ * `unknown` where it cannot be seen (out of file descriptors, another user's process table): no proof.
  */
-export function isGroupGone(group: number): boolean {
-  if (process.platform !== 'linux') return !answersSignal(group);
-  for (const entry of readdirSync('/proc')) {
-    if (entry.charCodeAt(0) > 57) continue;
-    const member = readStat(entry);
-    if (member === null || member.group !== group || member.state === 'Z' || member.state === 'X') continue;
-    if (Number(entry) !== group) return false;
+export function othersInGroup(group: number): 'none' | 'some' | 'unknown' {
+  if (process.platform !== 'linux') return answersSignal(group) ? 'unknown' : 'none';
+  try {
+    for (const entry of readdirSync('/proc')) {
+      if (entry.charCodeAt(0) > 57 || Number(entry) === group) continue;
+      const member = readStat(entry);
+      if (member !== null && member.group === group && member.state !== 'Z' && member.state !== 'X')
+        return 'some';
+    }
+    return 'none';
+  } catch {
+    return 'unknown';
   }
-  return true;
 }
 
 function answersSignal(group: number): boolean {
@@ -49,7 +54,7 @@ function readStat(pid: string): { state: string; group: number } | null {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return null;
-    // Not seen is not gone: without a look there is no proof.
+    // Not seen is not gone.
     throw error;
   }
 }

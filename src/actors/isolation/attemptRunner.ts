@@ -1,0 +1,169 @@
+// Runs attempts inside a child, process or thread alike: imports the job's module, folds its chunks, and beats
+// from the child's own event loop, so that a blocked loop falls silent. How the outside is reached is said by
+// processEntry.ts and threadEntry.ts.
+
+import { pino } from 'pino';
+import { type AttemptHost, foldChunks } from '../foldChunks.ts';
+import type { JobCode } from '../jobCode.ts';
+import { type ChildMessage, gatherMs, type HostMessage, type Sign, toFailure } from './protocol.ts';
+
+export interface Outside {
+  /** `sent` is called when the message is on its way, never where nobody can hear it any more. */
+  post(message: ChildMessage, sent?: () => void): void;
+  /** Ends this process or thread, whatever the job left open. */
+  leave(exitCode: number): void;
+  /** To the watchdog, where there is one. */
+  sign(sign: Sign): void;
+}
+
+/** A job that logs without end must not fill the host's memory: lines beyond so many a beat are dropped. */
+const mostLinesABeat = 10_000;
+
+type Start = Extract<HostMessage, { type: 'start' }>;
+
+export class AttemptRunner {
+  readonly #outside: Outside;
+  #attempt: RunningAttempt | null = null;
+
+  constructor(outside: Outside) {
+    this.#outside = outside;
+  }
+
+  receive(message: HostMessage): void {
+    if (message.type === 'start') {
+      this.#attempt = new RunningAttempt(message, this.#outside);
+      this.#attempt.run();
+    } else if (message.type === 'ask') this.#attempt?.ask(message.reason);
+    else this.#attempt?.saved(message.error);
+  }
+
+  /** What nobody caught. After it nothing here can be trusted with another attempt. */
+  uncaught(error: unknown): void {
+    if (this.#attempt === null) this.#outside.leave(1);
+    else this.#attempt.uncaught(error);
+  }
+}
+
+class RunningAttempt {
+  readonly #start: Start;
+  readonly #outside: Outside;
+  readonly #aborter = new AbortController();
+  readonly #beats: NodeJS.Timeout;
+  #saving: PromiseWithResolvers<void> | null = null;
+  #sentAt = -Infinity;
+  #lines = 0;
+  #isOver = false;
+  #isLeaving = false;
+
+  constructor(start: Start, outside: Outside) {
+    this.#start = start;
+    this.#outside = outside;
+    this.#beat();
+    this.#beats = setInterval(() => this.#beat(), start.beatMs);
+  }
+
+  async run(): Promise<void> {
+    const { module, logLevel, attempt } = this.#start;
+    const host: AttemptHost = {
+      signal: this.#aborter.signal,
+      log: pino({ level: logLevel, base: null }, { write: (line) => this.#log(line) }),
+      // Gathered: the clock is read each time, a message is sent now and then.
+      heartbeat: () => {
+        if (performance.now() - this.#sentAt >= gatherMs) this.#sendBeat();
+      },
+      total: (items) => this.#post({ type: 'total', items }),
+      saveCheckpoint: (checkpoint, rows, items) => {
+        this.#saving = Promise.withResolvers<void>();
+        if (this.#isOver) return this.#saving.promise;
+        this.#post({ type: 'checkpoint', checkpoint, rows, items });
+        this.#outside.sign('waiting');
+        return this.#saving.promise;
+      },
+    };
+    try {
+      const code = defaultExport(await import(module));
+      if (typeof code !== 'object' || code === null || (!('chunks' in code) && !('run' in code))) {
+        throw new TypeError(
+          `${module}: expected a job as its default export, got ${code === undefined ? 'none' : 'something else'}`,
+        );
+      }
+      const result = await foldChunks(code as JobCode, attempt, host);
+      const stays = this.#mayStay();
+      this.#end({ type: 'completed', result, stays }, 0);
+    } catch (error) {
+      this.#fail(error, this.#mayStay());
+    }
+  }
+
+  ask(reason: string): void {
+    if (this.#isOver) return;
+    this.#post({ type: 'acknowledged' });
+    this.#aborter.abort(new DOMException(reason, 'AbortError'));
+  }
+
+  saved(error: string | null): void {
+    this.#outside.sign('chunk');
+    if (error === null) this.#saving?.resolve();
+    else this.#saving?.reject(new Error(error));
+  }
+
+  uncaught(error: unknown): void {
+    if (!this.#isOver) this.#fail(error, false);
+    // On its way out with an outcome: what the job left behind does not change it.
+    else if (!this.#isLeaving) this.#outside.leave(1);
+  }
+
+  #fail(error: unknown, stays: boolean): void {
+    this.#end({ type: 'failed', failure: toFailure(error), stays }, 1);
+  }
+
+  /** One that was asked to stop is over when its process is: of what it left open nothing may run on. */
+  #mayStay(): boolean {
+    return this.#start.stays && !this.#aborter.signal.aborted;
+  }
+
+  /** The outcome is the last word. */
+  #end(outcome: Extract<ChildMessage, { stays: boolean }>, exitCode: number): void {
+    if (this.#isOver) return;
+    clearInterval(this.#beats);
+    if (this.#lines > mostLinesABeat) this.#tellDropped();
+    this.#isLeaving = !outcome.stays;
+    this.#outside.post(outcome, outcome.stays ? undefined : () => this.#outside.leave(exitCode));
+    this.#isOver = true;
+  }
+
+  #beat(): void {
+    if (this.#lines > mostLinesABeat) this.#tellDropped();
+    this.#lines = 0;
+    this.#sendBeat();
+    this.#outside.sign('beat');
+  }
+
+  #sendBeat(): void {
+    this.#sentAt = performance.now();
+    this.#post({ type: 'heartbeat' });
+  }
+
+  #log(line: string): void {
+    this.#lines += 1;
+    if (this.#lines <= mostLinesABeat) this.#post({ type: 'log', line });
+  }
+
+  #tellDropped(): void {
+    const dropped = this.#lines - mostLinesABeat;
+    this.#post({ type: 'log', line: `{"level":40,"msg":"${dropped} log lines in one beat were dropped"}` });
+  }
+
+  /** What an attempt left running may still speak: it is not heard. */
+  #post(message: ChildMessage): void {
+    if (!this.#isOver) this.#outside.post(message);
+  }
+}
+
+/** A CommonJS file that was compiled from TypeScript wraps its default in one more. */
+function defaultExport(module: { default?: JobCode | { __esModule?: boolean; default?: JobCode } }) {
+  const exported = module.default;
+  return exported !== undefined && '__esModule' in Object(exported)
+    ? (exported as { default?: JobCode }).default
+    : (exported as JobCode | undefined);
+}

@@ -1,0 +1,39 @@
+// A process or thread that runs attempts, one after another: started, told what to run, and ended for certain.
+// What one is made of is in processChild.ts and threadChild.ts.
+
+import type { StoredFailure } from '../../machines/verdict.ts';
+import type { WatchLimits } from '../attempt.ts';
+import type { ChildMessage, HostMessage, Stream, WatchdogWord } from './protocol.ts';
+
+/** How a child ended. */
+export interface Exit {
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** It could not be started, or broke in a way that no exit code tells. */
+  readonly failure?: StoredFailure;
+  /** Why its watchdog killed it. */
+  readonly word?: WatchdogWord;
+}
+
+export interface ChildListener {
+  message(message: ChildMessage): void;
+  output(stream: Stream, line: string): void;
+}
+
+export interface Child {
+  readonly kind: 'process' | 'thread';
+  /** Nothing where it is ending: its exit says the rest. */
+  post(message: HostMessage): void;
+  /** Who hears it from now on. */
+  listen(listener: ChildListener): void;
+  /** Limits for the attempt that begins; null when it is over. */
+  watch(limits: WatchLimits | null): void;
+  terminate(): void;
+  kill(): void;
+  /** True when the last attempt left nothing running beside it, so that another may follow. */
+  isClean(): boolean;
+  /** Whether it keeps the host's event loop alive. */
+  hold(holds: boolean): void;
+  /** Resolves when nothing of it runs any more and all that it said was heard. Never rejects. */
+  readonly gone: Promise<Exit>;
+}

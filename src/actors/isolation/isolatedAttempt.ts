@@ -1,0 +1,121 @@
+// Runs an attempt in a child, a process or a thread: passes on what it says, and says that it has ended only
+// when nothing of it runs. A child runs one attempt and is gone, unless the job asked for reuse.
+
+import { pino } from 'pino';
+import type { AttemptOutcome, StoredFailure } from '../../machines/verdict.ts';
+import type { AttemptHandle, AttemptPort, AttemptSpec } from '../attempt.ts';
+import type { Child, Exit } from './child.ts';
+import type { ChildMessage } from './protocol.ts';
+
+/** `rested` takes a child that can run another attempt. */
+export function runInChild(
+  child: Child,
+  spec: AttemptSpec,
+  port: AttemptPort,
+  rested: (child: Child) => void,
+): AttemptHandle {
+  const { start, module, beatMs, limits, reuse, log } = spec;
+  let outcome: AttemptOutcome | null = null;
+  let isDeaf = false;
+  let isOver = false;
+  const end = (exit: Exit) => {
+    if (isOver) return;
+    isOver = true;
+    const { word, exitCode, signal } = exit;
+    if (word !== undefined && word.cause !== 'memory') port.expired(word.cause);
+    port.ended(outcome ?? { kind: 'failed', failure: failureOf(child.kind, exit) }, {
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  };
+
+  child.hold(true);
+  child.listen({
+    message(message) {
+      if (isDeaf || isOver) return;
+      if (message.type !== 'completed' && message.type !== 'failed') return relay(message, spec, port, child);
+      outcome =
+        message.type === 'completed'
+          ? { kind: 'completed', result: message.result }
+          : { kind: 'failed', failure: message.failure };
+      if (!message.stays) return;
+      child.watch(null);
+      if (!child.isClean()) return child.kill();
+      end({});
+      rested(child);
+    },
+    output: (stream, line) => log[stream === 'stdout' ? 'info' : 'warn']({ stream }, line),
+  });
+  child.gone.then(end);
+  child.watch(limits);
+  child.post({
+    type: 'start',
+    module: module as string,
+    beatMs,
+    logLevel: log.level in pino.levels.values ? log.level : 'info',
+    stays: reuse,
+    attempt: start,
+  });
+  return {
+    ask: (reason) => child.post({ type: 'ask', reason }),
+    terminate() {
+      isDeaf = true;
+      child.terminate();
+    },
+    kill() {
+      isDeaf = true;
+      child.kill();
+    },
+  };
+}
+
+function relay(
+  message: Exclude<ChildMessage, { type: 'completed' | 'failed' }>,
+  { log }: AttemptSpec,
+  port: AttemptPort,
+  child: Child,
+): void {
+  switch (message.type) {
+    case 'heartbeat':
+      port.heartbeat();
+      return;
+    case 'acknowledged':
+      port.acknowledged();
+      return;
+    case 'total':
+      port.total(message.items);
+      return;
+    case 'checkpoint':
+      port.checkpoint(message.checkpoint, message.rows, message.items).then(
+        () => child.post({ type: 'checkpoint.saved', error: null }),
+        (error: Error) => child.post({ type: 'checkpoint.saved', error: error.message }),
+      );
+      return;
+    case 'output':
+      log[message.stream === 'stdout' ? 'info' : 'warn']({ stream: message.stream }, message.line);
+      return;
+    case 'log': {
+      const { level, msg, time: _time, ...fields } = JSON.parse(message.line);
+      const name = pino.levels.labels[level] ?? 'info';
+      log[name as 'info'](fields, msg);
+    }
+  }
+}
+
+/** Why a child that said no outcome is gone. */
+function failureOf(kind: Child['kind'], { failure, word, exitCode, signal }: Exit): StoredFailure {
+  if (failure !== undefined) return failure;
+  if (word?.cause === 'memory') {
+    return {
+      name: 'MemoryLimitError',
+      message: `the job's process used ${word.usedMb} MB of memory, its memoryLimitMb is ${word.limitMb}`,
+      code: 'ERR_UNSTUCK_MEMORY_LIMIT',
+    };
+  }
+  const how = signal === undefined ? `exited with code ${exitCode}` : `was ended by ${signal}`;
+  return {
+    name: 'JobExitError',
+    message: `the job's ${kind} ${how} before the job was done`,
+    code: 'ERR_UNSTUCK_JOB_EXIT',
+  };
+}

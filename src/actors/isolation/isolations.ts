@@ -1,0 +1,36 @@
+// The three places in which an attempt can run, and the children kept ready for two of them. One for each
+// processor: `close` leaves no process and no thread.
+
+import type { Isolation, Launch } from '../attempt.ts';
+import { launchInline } from './inlineAttempt.ts';
+import { runInChild } from './isolatedAttempt.ts';
+import { startProcess } from './processChild.ts';
+import { Spares } from './spares.ts';
+import { startThread } from './threadChild.ts';
+
+export class Isolations {
+  readonly #spares: Record<'process' | 'thread', Spares>;
+
+  /** `count`: how many of each to keep started ahead. */
+  constructor(count: number) {
+    this.#spares = { process: new Spares(startProcess, count), thread: new Spares(startThread, count) };
+  }
+
+  /** Starts the spares of the isolations that will be used. */
+  prepare(used: ReadonlySet<Isolation>): void {
+    for (const isolation of used) if (isolation !== 'inline') this.#spares[isolation].fill();
+  }
+
+  launchIn(isolation: Isolation): Launch {
+    if (isolation === 'inline') return launchInline;
+    const spares = this.#spares[isolation];
+    return (spec, port) => {
+      const module = spec.module as string;
+      return runInChild(spares.take(module), spec, port, (child) => spares.rest(child, module));
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#spares).map((spares) => spares.close()));
+  }
+}

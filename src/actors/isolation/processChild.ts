@@ -1,0 +1,152 @@
+// A child process that runs attempts. It leads a group of its own and is gone only when it was reaped, no member
+// of that group is left, and its last words were read.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import type { Child, ChildListener, Exit } from './child.ts';
+import { childFlags } from './childFlags.ts';
+import { logOutput } from './outputLines.ts';
+import { othersInGroup, signalGroup } from './processGroup.ts';
+import {
+  type ChildMessage,
+  type HostMessage,
+  toFailure,
+  type WatchdogWord,
+  type WatchOrder,
+} from './protocol.ts';
+
+// The sources run as they are in a checkout; the package has them compiled.
+const entry = new URL(`./processEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+
+/** Groups that live now. A host that exits in order ends them itself: a watchdog cannot where all is stopped. */
+const livingGroups = new Set<number>();
+process.on('exit', () => {
+  for (const group of livingGroups) signalGroup(group, 'SIGKILL');
+});
+
+/** How long the pipes of an ended process may take to run dry, ms: one that left the group may hold them. */
+const lastWordMs = 1000;
+
+export function startProcess(): Child {
+  // What the child says carries it, so that a job that uses the channel too cannot speak for its attempt.
+  const secret = randomUUID();
+  const child = fork(entry, {
+    detached: true,
+    // The last is the watchdog's: it closes with this process.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
+    execArgv: [...childFlags(process.execArgv), '--disable-warning=ExperimentalWarning'],
+  });
+  const { promise: gone, resolve } = Promise.withResolvers<Exit>();
+  // Once for all: a process that could not be started, or a channel that broke, must not bring the host down.
+  child.on('error', (error) => {
+    if (child.pid === undefined) resolve({ failure: toFailure(error) });
+  });
+  const { pid } = child;
+  if (pid === undefined) return unstarted(gone);
+  livingGroups.add(pid);
+
+  const pipe = child.stdio[4] as (Readable & Writable) | null;
+  let word: WatchdogWord | undefined;
+  readLines(pipe, (line) => {
+    word = JSON.parse(line);
+  });
+  let listener: ChildListener | null = null;
+  child.on('message', (envelope: { secret?: string; message?: ChildMessage }) => {
+    if (envelope?.secret === secret && envelope.message !== undefined) listener?.message(envelope.message);
+  });
+  child.once('exit', async (exitCode, signal) => {
+    await untilGroupGone(pid);
+    livingGroups.delete(pid);
+    await lastWordsRead(child);
+    resolve({
+      ...(exitCode === null ? {} : { exitCode }),
+      ...(signal === null ? {} : { signal }),
+      ...(word === undefined ? {} : { word }),
+    });
+    // Later, since output may still be on its way; but a process that left the group must not hold them.
+    setTimeout(() => {
+      for (const stream of child.stdio) stream?.destroy();
+    }, 100).unref();
+  });
+  return {
+    kind: 'process',
+    gone,
+    // A channel that is closed belongs to a child that is ending; its exit says the rest.
+    post(message: HostMessage) {
+      if (child.connected) child.send({ secret, message }, () => {});
+    },
+    listen(next) {
+      const isFirst = listener === null;
+      listener = next;
+      if (!isFirst) return;
+      if (child.stdout) logOutput(child.stdout, (line) => listener?.output('stdout', line));
+      if (child.stderr) logOutput(child.stderr, (line) => listener?.output('stderr', line));
+    },
+    watch(limits) {
+      const order: WatchOrder = limits === null ? { type: 'rest' } : { type: 'watch', ...limits };
+      // JSON has no Infinity: off becomes null.
+      if (pipe?.writable) pipe.write(`${JSON.stringify(order)}\n`);
+    },
+    terminate: () => signalGroup(pid, 'SIGTERM'),
+    kill: () => signalGroup(pid, 'SIGKILL'),
+    isClean: () => othersInGroup(pid) === 'none',
+    hold(holds) {
+      const act = holds ? 'ref' : 'unref';
+      child[act]();
+      child.channel?.[act]();
+      for (const stream of child.stdio) (stream as { ref?(): void; unref?(): void } | null)?.[act]?.();
+    },
+  };
+}
+
+function unstarted(gone: Promise<Exit>): Child {
+  const nothing = () => {};
+  return {
+    kind: 'process',
+    gone,
+    post: nothing,
+    listen: nothing,
+    watch: nothing,
+    terminate: nothing,
+    kill: nothing,
+    hold: nothing,
+    isClean: () => false,
+  };
+}
+
+/** Kills what is left of a group whose leader was reaped, until a look shows that nothing is. */
+async function untilGroupGone(group: number): Promise<void> {
+  for (let waitMs = 2; othersInGroup(group) !== 'none'; waitMs = Math.min(waitMs * 2, 250)) {
+    signalGroup(group, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/**
+ * Where several children end at once, their exits are seen before their channels are read: waits for the end
+ * of the channel and of the watchdog's pipe.
+ */
+async function lastWordsRead(child: ChildProcess): Promise<void> {
+  const pipe = child.stdio[4];
+  const ends: Promise<unknown>[] = [new Promise((resolve) => setTimeout(resolve, lastWordMs).unref())];
+  const both = [
+    child.connected && new Promise((resolve) => child.once('disconnect', resolve)),
+    pipe && !pipe.closed && new Promise((resolve) => pipe.once('close', resolve)),
+  ];
+  ends.push(Promise.all(both));
+  await Promise.race(ends);
+  await new Promise(setImmediate);
+}
+
+/** Lines of a pipe between trusted code; one that breaks with its process has nothing left to say. */
+function readLines(pipe: Readable | null, take: (line: string) => void): void {
+  let open = '';
+  pipe?.setEncoding('utf8');
+  pipe?.on('data', (text: string) => {
+    const lines = (open + text).split('\n');
+    open = lines.pop() ?? '';
+    for (const line of lines) take(line);
+  });
+  pipe?.on('error', () => {});
+}

@@ -1,0 +1,82 @@
+// What a host and the child that runs its attempt (a process or a thread) say to each other. Plain JSON, one way
+// and the other. The channels that carry it are processChild.ts and threadChild.ts.
+
+import type { TimeoutKind } from '../../machines/states.ts';
+import type { StoredFailure } from '../../machines/verdict.ts';
+import type { AttemptStart } from '../foldChunks.ts';
+
+export type HostMessage =
+  | {
+      type: 'start';
+      /** URL of the file whose default export is the job. */
+      module: string;
+      beatMs: number;
+      logLevel: string;
+      /** After an attempt that ended by itself the child waits for the next one instead of leaving. */
+      stays: boolean;
+      attempt: AttemptStart;
+    }
+  | { type: 'ask'; reason: string }
+  | { type: 'checkpoint.saved'; error: string | null };
+
+export type Stream = 'stdout' | 'stderr';
+
+export type ChildMessage =
+  | { type: 'heartbeat' }
+  | { type: 'acknowledged' }
+  | { type: 'total'; items: number }
+  | { type: 'checkpoint'; checkpoint: string; rows: readonly string[]; items: number }
+  /** A line of the job's own logger. */
+  | { type: 'log'; line: string }
+  /** A line that the job printed, where no pipe carries it. */
+  | { type: 'output'; stream: Stream; line: string }
+  /** The outcome is an attempt's last word; `stays` says that the child can run another. */
+  | { type: 'completed'; result: string; stays: boolean }
+  | { type: 'failed'; failure: StoredFailure; stays: boolean };
+
+/**
+ * Signs of life of one attempt closer together than this are one, ms. A timeout that counts from the last sign
+ * waits as much longer, so that it is never early.
+ */
+export const gatherMs = 20;
+
+/** What a host tells the watchdog: a line of JSON on its pipe. Times as in `WatchLimits`; null = off. */
+export type WatchOrder =
+  | {
+      type: 'watch';
+      jobMs: number | null;
+      heartbeatMs: number | null;
+      progressMs: number | null;
+      deadlineAt: number | null;
+      memoryLimitMb: number | null;
+    }
+  | { type: 'rest' };
+
+/** What a watchdog says on that pipe before it kills: why. */
+export type WatchdogWord = { cause: TimeoutKind } | { cause: 'memory'; usedMb: number; limitMb: number };
+
+/** What the attempt's own loop tells its watchdog; `waiting`: for the host to store a checkpoint. */
+export type Sign = 'beat' | 'waiting' | 'chunk';
+
+/** An error as it is stored and crosses processes. Anything may be thrown. */
+export function toFailure(error: unknown): StoredFailure {
+  try {
+    return describe(error);
+  } catch {
+    return { name: 'Error', message: 'a value was thrown that cannot be shown' };
+  }
+}
+
+function describe(error: unknown): StoredFailure {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const name = String(error.name);
+  const message = String(error.message);
+  const stack = typeof error.stack === 'string' ? error.stack : undefined;
+  const code = (error as { code?: unknown }).code;
+  return {
+    name,
+    message,
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(stack === undefined ? {} : { stack }),
+  };
+}

@@ -1,0 +1,81 @@
+// A thread in the child process of an attempt, with an event loop of its own: the job's code may spin or block
+// for ever, this ends it. It kills the whole group of this process when
+// - the host is gone: the pipe that only it holds open has closed;
+// - a limit has passed: a timeout with the stop budget on top (so it acts only where the host did not), or memory.
+// Before it kills for a limit it says which on the pipe.
+
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { parentPort } from 'node:worker_threads';
+import type { TimeoutKind } from '../../machines/states.ts';
+import { patientClock } from '../patientClock.ts';
+import { systemClock } from '../systemClock.ts';
+import type { Sign, WatchdogWord, WatchOrder } from './protocol.ts';
+
+// The descriptor after stdin, stdout, stderr and the channel: see the stdio of processChild.ts.
+const fd = 4;
+const memoryIntervalMs = 50;
+const megabyte = 2 ** 20;
+const clock = patientClock(systemClock);
+
+const kill = () => process.kill(-process.pid, 'SIGKILL');
+const killFor = (word: WatchdogWord) => {
+  try {
+    writeSync(fd, `${JSON.stringify(word)}\n`);
+  } finally {
+    kill();
+  }
+};
+
+let limits: Extract<WatchOrder, { type: 'watch' }> | null = null;
+let memory: NodeJS.Timeout | undefined;
+const timers = new Map<TimeoutKind, unknown>();
+
+function arm(kind: TimeoutKind, ms: number | null, fire: () => void = () => killFor({ cause: kind })): void {
+  if (timers.has(kind)) clock.clearTimeout(timers.get(kind));
+  timers.delete(kind);
+  if (ms !== null) timers.set(kind, clock.setTimeout(fire, ms));
+}
+
+/** Deadlines count wall time, which may have been set meanwhile. */
+function armDeadline(deadlineAt: number | null): void {
+  const left = deadlineAt === null ? null : Math.max(1, deadlineAt - clock.now());
+  arm('deadline', left, () => {
+    if (deadlineAt !== null && clock.now() < deadlineAt) armDeadline(deadlineAt);
+    else killFor({ cause: 'deadline' });
+  });
+}
+
+function obey(order: WatchOrder): void {
+  limits = order.type === 'watch' ? order : null;
+  arm('job', limits?.jobMs ?? null);
+  arm('heartbeat', limits?.heartbeatMs ?? null);
+  arm('progress', limits?.progressMs ?? null);
+  armDeadline(limits?.deadlineAt ?? null);
+  clearInterval(memory);
+  const limitMb = limits?.memoryLimitMb ?? null;
+  if (limitMb === null) return;
+  memory = setInterval(() => {
+    const usedMb = Math.round(process.memoryUsage.rss() / megabyte);
+    if (usedMb > limitMb) killFor({ cause: 'memory', usedMb, limitMb });
+  }, memoryIntervalMs);
+}
+
+parentPort?.on('message', (sign: Sign) => {
+  if (limits === null) return;
+  arm('heartbeat', limits.heartbeatMs);
+  // While the host stores a checkpoint the job cannot progress: that is not its fault.
+  if (sign === 'waiting') arm('progress', null);
+  if (sign === 'chunk') arm('progress', limits.progressMs);
+});
+
+const pipe = new Socket({ fd, readable: true, writable: false });
+pipe.on('close', kill);
+pipe.on('error', kill);
+pipe.setEncoding('utf8');
+let open = '';
+pipe.on('data', (text) => {
+  const lines = (open + text).split('\n');
+  open = lines.pop() ?? '';
+  for (const line of lines) obey(JSON.parse(line));
+});
