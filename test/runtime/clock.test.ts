@@ -3,8 +3,8 @@
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createActor } from 'xstate';
-import { jobMachine } from '../../src/machines/job.ts';
 import { systemClock } from '../../src/actors/systemClock.ts';
+import { jobMachine } from '../../src/machines/job.ts';
 import { input } from '../machines/explore.ts';
 
 afterEach(() => vi.useRealTimers());
