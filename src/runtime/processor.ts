@@ -19,6 +19,9 @@ import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { prepareJob, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
 
+/** What the file of a job imports, almost always. */
+const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
+
 export interface Health {
   /** `degraded`: works, with less than it should. `down`: no job can start. */
   status: 'ok' | 'degraded' | 'down';
@@ -62,7 +65,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
     this.chunkSize = defaults.chunkSize ?? 1000;
     this.jobTimeoutSeconds = defaults.jobTimeoutSeconds ?? 7200;
-    this.#isolations = new Isolations(this.#options.spares);
+    this.#isolations = new Isolations(this.#options.spares, library);
     this.#live = new LiveJobs({
       engine,
       clock,
@@ -74,6 +77,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       changed: (what, status) => {
         this.#supervision?.checkQuiet();
         this.#announce(what, status);
+        if (what === 'unconfirmed') this.#slotsLost();
       },
     });
     const open = {
@@ -268,6 +272,17 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   startTimeoutMonitor(): Disposable {
     if (this.#stopping === null) this.#supervision?.startMonitor();
     return { [Symbol.dispose]: () => this.#supervision?.stopMonitor() };
+  }
+
+  #slotsLost(): void {
+    const { onSlotsLost, logger } = this.#options;
+    if (onSlotsLost === 'stay' || this.#live.unconfirmed().length < this.maxConcurrentJobs) return;
+    logger.fatal(
+      `all ${this.maxConcurrentJobs} slots are held by attempts that could not be stopped: exiting`,
+    );
+    logger.flush?.();
+    // Time for the line to be written. Attempts in processes end with us, by their watchdogs.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100);
   }
 
   #announce(what: keyof JobEvents, status: () => JobStatus): void {

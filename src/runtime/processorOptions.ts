@@ -32,6 +32,11 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
    * in milliseconds. 0 or more. Default 1. Each runs one attempt.
    */
   spares?: number;
+  /**
+   * When every slot is held by an attempt that could not be proven stopped, `exit` ends this process (SIGKILL: a
+   * thread in a native call would hold up any other exit), for an orchestrator to start it anew. Default `stay`.
+   */
+  onSlotsLost?: 'stay' | 'exit';
   /** Pause between two sweeps of the monitor. Default 60. */
   monitorIntervalSeconds?: number;
   /** A pino logger. Default: JSON lines on standard output, level `info`. */
@@ -45,6 +50,7 @@ export interface ResolvedOptions {
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
   readonly maxConcurrentJobs: number;
   readonly spares: number;
+  readonly onSlotsLost: 'stay' | 'exit';
   readonly monitorIntervalSeconds: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -56,13 +62,23 @@ export function resolveOptions(
   options: ProcessorOptions<Jobs>,
   environment: NodeJS.ProcessEnv,
 ): ResolvedOptions {
-  const { engine, jobs, maxConcurrentJobs, spares, monitorIntervalSeconds, logger, clock, ...settings } =
-    options;
+  const {
+    engine,
+    jobs,
+    maxConcurrentJobs,
+    spares,
+    onSlotsLost = 'stay',
+    monitorIntervalSeconds,
+    logger,
+    clock,
+    ...settings
+  } = options;
   checkKnown(options, [
     'engine',
     'jobs',
     'maxConcurrentJobs',
     'spares',
+    'onSlotsLost',
     'monitorIntervalSeconds',
     'logger',
     'clock',
@@ -74,6 +90,9 @@ export function resolveOptions(
     (n) => n >= 1 && Number.isInteger(n),
   );
   checkNumber('spares', spares, 'a whole number, 0 or more', (n) => n >= 0 && Number.isInteger(n));
+  if (onSlotsLost !== 'stay' && onSlotsLost !== 'exit') {
+    throw new ConfigurationError('onSlotsLost', "'stay' or 'exit'", describeValue(onSlotsLost));
+  }
   checkDuration('monitorIntervalSeconds', monitorIntervalSeconds);
   checkSettings(settings);
   if (logger !== undefined && typeof logger.child !== 'function') {
@@ -86,6 +105,7 @@ export function resolveOptions(
     jobs: new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)])),
     maxConcurrentJobs: maxConcurrentJobs ?? 10,
     spares: spares ?? 1,
+    onSlotsLost,
     monitorIntervalSeconds: monitorIntervalSeconds ?? fromVariable ?? 60,
     logger: logger ?? pino({ name: 'unstuck' }),
     clock: clock ?? systemClock,

@@ -9,6 +9,7 @@ export interface HostOrder {
   isolation: 'process' | 'thread' | 'inline';
   fault: Fault;
   settings: JobSettings;
+  onSlotsLost?: 'exit';
 }
 
 export type HostWord =
@@ -23,6 +24,7 @@ const processor = await new JobProcessor({
   engine: 'memory',
   jobs: { faulty: { ...faultyJob, isolation: order.isolation } },
   maxConcurrentJobs: 1,
+  onSlotsLost: order.onSlotsLost,
   graceSeconds: 0.5,
   logger: pino(
     {},

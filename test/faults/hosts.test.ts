@@ -110,6 +110,12 @@ describe.concurrent('a thread', () => {
     },
   );
 
+  test('× nativeCall in the last slot ends a host that asked for it, so that it can be started anew', async () => {
+    const settings = { heartbeatTimeoutSeconds: 1 };
+    const host = new Host({ isolation: 'thread', fault: 'nativeCall', settings, onSlotsLost: 'exit' });
+    expect(await host.ended).toBe('SIGKILL');
+  });
+
   test('× exhaustsHeap: its error, its timeout or the end of its host, and the truth about it', async () => {
     const settings = { heartbeatTimeoutSeconds: 3 };
     const host = new Host({ isolation: 'thread', fault: 'exhaustsHeap', settings }, [

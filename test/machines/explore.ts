@@ -46,6 +46,7 @@ export const events: JobEvent[] = [
   { type: 'job.cancel', reason: 'by test' },
   { type: 'job.timeOut', kind: 'job', by: 'hand' },
   { type: 'job.timeOut', kind: 'heartbeat', by: 'monitor' },
+  { type: 'job.timeOut', kind: 'progress', by: 'watchdog' },
   { type: 'job.handBack' },
   { type: 'lease.lost' },
   { type: 'chunk.heartbeat' },

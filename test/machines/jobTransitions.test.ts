@@ -9,7 +9,7 @@ import { ended, input, type JobSnapshot, now } from './explore.ts';
 const start: JobEvent = { type: 'job.start', attempt: 1, at: now };
 const timeOut = (
   kind: 'job' | 'heartbeat' | 'progress' | 'queue' | 'deadline',
-  by: 'timer' | 'hand' = 'timer',
+  by: 'timer' | 'hand' | 'watchdog' = 'timer',
 ): JobEvent => ({
   type: 'job.timeOut',
   kind,
@@ -113,6 +113,21 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
     { stopping: 'kill' },
   ],
   ['is killed at once when the lease is lost', [start, { type: 'lease.lost' }], { stopping: 'kill' }],
+  [
+    'is proven dead next when its watchdog killed it',
+    [start, timeOut('heartbeat', 'watchdog')],
+    { stopping: 'kill' },
+  ],
+  [
+    'is retried like any timeout when its watchdog killed it',
+    [start, timeOut('heartbeat', 'watchdog'), ended('failed'), settled('stopping')],
+    'retrying',
+  ],
+  [
+    'stays on its rung when its watchdog is quicker than the ladder',
+    [start, timeOut('heartbeat'), ack, timeOut('heartbeat', 'watchdog')],
+    { stopping: 'grace' },
+  ],
   ['leaves the rest to its new owner', [start, { type: 'lease.lost' }, ended('stopped')], 'superseded'],
   ['is cancelled once dead and stored', [start, cancel, ended('failed'), settled('stopping')], 'cancelled'],
   [
@@ -194,5 +209,13 @@ describe('a job', () => {
     const { end } = run([...climbed, delayed('killDelay', 'stopping.kill'), settled('stopping')]);
     expect(end.value).toBe('cancelled');
     expect(end.context.verdict?.stop).toEqual({ confirmed: false, rung: 'kill', tookSeconds: null });
+  });
+
+  test('of an unproven attempt nothing is taken any more', () => {
+    const climbed = [start, timeOut('job'), delayed('askDelay', 'stopping.ask')];
+    const given = { isKillable: false };
+    const { end, effects } = run([...climbed, delayed('graceDelay', 'stopping.grace')], given);
+    expect(end.value).toEqual({ stopping: 'unconfirmed' });
+    expect(effects).toContain('xstate.sendTo stop.refuse');
   });
 });

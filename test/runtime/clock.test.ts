@@ -3,9 +3,50 @@
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createActor } from 'xstate';
+import { patientClock } from '../../src/actors/patientClock.ts';
 import { systemClock } from '../../src/actors/systemClock.ts';
+import type { Clock } from '../../src/engines/clock.ts';
 import { jobMachine } from '../../src/machines/job.ts';
 import { input } from '../machines/explore.ts';
+import { SimulatedClock } from '../support/simulatedClock.ts';
+
+/** A simulated clock whose timers fire `lagMs` late, as where the process was stopped meanwhile. */
+function lagging(clock: SimulatedClock, lagMs: number): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimeout: (callback, ms) => clock.setTimeout(callback, ms + (ms === 5000 ? lagMs : 0)),
+    clearTimeout: (timer) => clock.clearTimeout(timer),
+  };
+}
+
+describe('a patient clock', () => {
+  test.each([
+    [0, 5],
+    [900, 5.9],
+    // We were not there: one more beat.
+    [1100, 7.1],
+    [3_600_000, 3606],
+  ])('lets a timer of 5 s that is %i ms late fire after %f s', async (lagMs, firesAt) => {
+    const clock = new SimulatedClock();
+    let firedAt = 0;
+    patientClock(lagging(clock, lagMs)).setTimeout(() => {
+      firedAt = clock.monotonic() / 1000;
+    }, 5000);
+    await clock.advance(10_000);
+    expect(firedAt).toBe(firesAt);
+  });
+
+  test('can be told to forget a timer in the extra beat too', async () => {
+    const clock = new SimulatedClock();
+    const patient = patientClock(lagging(clock, 2000));
+    const timer = patient.setTimeout(() => expect.unreachable(), 5000);
+    await clock.advance(7.5);
+    patient.clearTimeout(timer);
+    await clock.advance(10);
+    expect(clock.pending).toBe(0);
+  });
+});
 
 afterEach(() => vi.useRealTimers());
 

@@ -60,6 +60,13 @@ describe('a processor refuses', () => {
       "engine: expected 'memory', got nothing. It has no default: say where jobs are kept.",
     ],
     [{ jobs: { x: 1 } }, 'jobs.x: expected a job of defineJob or defineChunkedJob, got 1.'],
+    [{ spares: -1 }, 'spares: expected a whole number, 0 or more, got -1.'],
+    [{ onSlotsLost: 'die' }, "onSlotsLost: expected 'stay' or 'exit', got \"die\"."],
+    [{ memoryLimitMb: 0 }, 'memoryLimitMb: expected megabytes above 0, or Infinity for off, got 0.'],
+    [
+      { jobs: { x: { ...jobs.any, memoryLimitMb: 100 } } },
+      "jobs.x.memoryLimitMb: expected a job with isolation 'process', got one with 'inline'.",
+    ],
     [{ timeout: 5 }, 'timeout: expected a known option, got an unknown one.'],
   ])('%o', (wrong, message) => {
     expect(() => new JobProcessor({ ...options, ...wrong } as never)).toThrow(ConfigurationError);
@@ -94,6 +101,18 @@ describe('a definition is refused', () => {
     [
       () => defineJob({ run: () => 1, isolation: 'process' }),
       'module: expected the file of an isolated job, got nothing.',
+    ],
+    [
+      () => defineJob({ run: () => 1, isolation: 'thread' }),
+      'module: expected the file of an isolated job, got nothing.',
+    ],
+    [
+      () => defineJob({ run: () => 1, module: 'a.ts', isolation: 'thread', memoryLimitMb: 100 }),
+      "memoryLimitMb: expected a job with isolation 'process', got one with 'thread'. A thread shares the memory of its host.",
+    ],
+    [
+      () => defineJob({ run: () => 1, module: 'a.ts', reuse: 1 as never }),
+      'reuse: expected true or false, got 1.',
     ],
     [
       () => defineJob({ run: () => 1, isolation: 'vm' as never }),
@@ -134,6 +153,11 @@ describe('a submission is refused, and nothing stored', () => {
     ['any', { priority: Number.NaN }, 'priority: expected a finite number, got NaN.'],
     ['any', { startAfter: 'tomorrow' }, 'startAfter: expected a valid Date, got "tomorrow".'],
     ['any', { idempotencyKey: '' }, 'idempotencyKey: expected a string that is not empty, got "".'],
+    [
+      'any',
+      { memoryLimitMb: 64 },
+      "memoryLimitMb: expected a job with isolation 'process', got one with 'inline'.",
+    ],
     ['any', { delay: 5 }, 'delay: expected a known option, got an unknown one.'],
     ['any', { deadlineSeconds: 0 }, 'deadlineSeconds: expected seconds above 0, or Infinity for off, got 0.'],
   ])('%s %o', async (name, wrong, message) => {

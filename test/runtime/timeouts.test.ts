@@ -30,6 +30,17 @@ const jobs = {
     run: (_: null, { signal, heartbeat }) =>
       new Promise<unknown>((resolve, reject) => open.push({ resolve, reject, signal, heartbeat })),
   }),
+  /** Does not, chunk by chunk. */
+  deafChunks: defineChunkedJob({
+    start: 0,
+    *chunks(input: number, { checkpoint }) {
+      for (let n = checkpoint; n < input; n += 1) yield [n];
+    },
+    process: ([n = 0], { signal, heartbeat }) =>
+      new Promise<number>((resolve, reject) => {
+        open.push({ resolve: () => resolve(n + 1), reject, signal, heartbeat });
+      }),
+  }),
   quick: defineJob({ run: (input: number) => input }),
   chunked: defineChunkedJob({
     start: 0,
@@ -212,6 +223,31 @@ describe('a retry', () => {
 });
 
 describe('a cancel', () => {
+  test('ends a job that waits for its next attempt, or is being stopped for it, too', async () => {
+    await begin();
+    const retry = { maxAttempts: 2, backoff: { kind: 'fixed' as const, seconds: 60 } };
+    const resting = await processor.submit('polite', null, { retry });
+    const stopping = await processor.submit('deaf', null, { retry, jobTimeoutSeconds: 1 });
+    await settle();
+    open[0]?.reject(new Error('no'));
+    await clock.advance(2);
+    expect((await resting.status()).state).toBe('retrying');
+    expect((await stopping.status()).state).toBe('stopping');
+    expect(await resting.cancel('enough')).toMatchObject({
+      state: 'cancelled',
+      reason: 'enough',
+      attempt: 1,
+    });
+    const cancelled = stopping.cancel('enough');
+    await settle();
+    open[1]?.reject(new Error('late'));
+    expect(await cancelled).toMatchObject({
+      state: 'cancelled',
+      reason: 'enough',
+      stop: { confirmed: true },
+    });
+  });
+
   test('ends a job in any state, and resolves with how it ended', async () => {
     await begin({ maxConcurrentJobs: 1 });
     const running = await processor.submit('polite', null);
@@ -241,6 +277,21 @@ describe('a cancel', () => {
       state: 'completed',
       reason: 'completed while it was being stopped (cancel)',
     });
+  });
+});
+
+describe('signs of life by hand', () => {
+  test('are gathered, and a timeout counts from the last of them', async () => {
+    await begin();
+    const job = await processor.submit('polite', null, { heartbeatTimeoutSeconds: 10 });
+    await settle();
+    for (let beats = 0; beats < 100_000; beats += 1) open[0]?.heartbeat();
+    await clock.advance(0.01);
+    open[0]?.heartbeat();
+    await clock.advance(9.999);
+    expect((await job.status()).state).toBe('running');
+    await clock.advance(0.03);
+    expect((await job.status()).timeout).toBe('heartbeat');
   });
 });
 
@@ -280,6 +331,34 @@ describe('inline code that ignores the signal', () => {
     open[0]?.resolve('too late');
     await settle();
     expect(await job.status()).toMatchObject({ state: 'running', attempt: 2 });
+  });
+
+  test('waiting to be retried: its late heartbeats and checkpoints are refused, and logged', async () => {
+    await begin();
+    const job = await processor.submit('deafChunks', 2, {
+      progressTimeoutSeconds: 10,
+      retry: { maxAttempts: 2 },
+    });
+    await clock.advance(20);
+    expect(await job.status()).toMatchObject({ state: 'stopping', stop: { confirmed: false } });
+    const before = await job.status();
+    open[0]?.heartbeat();
+    open[0]?.heartbeat();
+    open[0]?.resolve(null);
+    await settle();
+    expect((await job.status()).lastHeartbeat).not.toEqual(new Date(clock.now() + 1));
+    expect(before.progress.chunks).toBe(0);
+    // Refused its checkpoint, the attempt is over: the next starts where the last acknowledged one was.
+    expect(await job.status()).toMatchObject({ state: 'running', attempt: 2, progress: { chunks: 0 } });
+    expect(log.lines.filter((line) => line.startsWith('WARN: late'))).toEqual([
+      'WARN: late heartbeat refused',
+      'WARN: late checkpoint refused',
+      'WARN: late result refused: failed',
+    ]);
+    open[1]?.resolve(null);
+    await settle();
+    open[2]?.resolve(null);
+    expect(await job.result()).toBe(2);
   });
 
   test('in every slot: the processor says it is down', async () => {

@@ -33,7 +33,8 @@ export class AttemptRunner {
     if (message.type === 'start') {
       this.#attempt = new RunningAttempt(message, this.#outside);
       this.#attempt.run();
-    } else if (message.type === 'ask') this.#attempt?.ask(message.reason);
+    } else if (message.type === 'warm') import(message.module).catch(() => {});
+    else if (message.type === 'ask') this.#attempt?.ask(message.reason);
     else this.#attempt?.saved(message.error);
   }
 

@@ -11,9 +11,12 @@ import { startThread } from './threadChild.ts';
 export class Isolations {
   readonly #spares: Record<'process' | 'thread', Spares>;
 
-  /** `count`: how many of each to keep started ahead. */
-  constructor(count: number) {
-    this.#spares = { process: new Spares(startProcess, count), thread: new Spares(startThread, count) };
+  /** `count`: how many of each to keep started ahead, with the module `warm` loaded. */
+  constructor(count: number, warm: string) {
+    this.#spares = {
+      process: new Spares(startProcess, count, warm),
+      thread: new Spares(startThread, count, warm),
+    };
   }
 
   /** Starts the spares of the isolations that will be used. */

@@ -6,6 +6,8 @@ import type { StoredFailure } from '../../machines/verdict.ts';
 import type { AttemptStart } from '../foldChunks.ts';
 
 export type HostMessage =
+  /** To a spare: what the job's module will import too, so that it is there by then. */
+  | { type: 'warm'; module: string }
   | {
       type: 'start';
       /** URL of the file whose default export is the job. */

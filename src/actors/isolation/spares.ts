@@ -9,15 +9,18 @@ const idleMs = 60_000;
 export class Spares {
   readonly #start: () => Child;
   readonly #count: number;
+  readonly #warm: string;
   /** Started and never used, with what the start depended on. */
   readonly #fresh = new Map<Child, string>();
   /** Used, with the module whose attempts they ran. */
   readonly #rested = new Map<Child, { module: string; idle: NodeJS.Timeout }>();
   #isClosed = false;
 
-  constructor(start: () => Child, count: number) {
+  /** `warm`: URL of a module to load ahead. */
+  constructor(start: () => Child, count: number, warm: string) {
     this.#start = start;
     this.#count = count;
+    this.#warm = warm;
   }
 
   /** Starts as many as are missing. */
@@ -26,6 +29,7 @@ export class Spares {
       try {
         const child = this.#begin();
         child.hold(false);
+        child.post({ type: 'warm', module: this.#warm });
         this.#fresh.set(child, surroundings());
       } catch {
         // Not needed yet: the attempt that needs one will say what is wrong.
