@@ -4,9 +4,12 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
+import { lateness } from './lateness.ts';
 import { scale } from './scale.ts';
+import { start } from './start.ts';
+import { stop } from './stop.ts';
 
-const benchmarks: Record<string, Benchmark> = { scale };
+const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness };
 
 const usage = `npm run bench -- NAME [--json] [--quick]
 
@@ -40,7 +43,8 @@ try {
   if (values.json === true) console.log(JSON.stringify({ name, machine, rows, bars }));
   else {
     console.log(machine);
-    console.table(rows);
+    for (const table of Object.values(Object.groupBy(rows, (row) => Object.keys(row).join())))
+      console.table(table);
     console.table(bars);
   }
   process.exitCode = bars.every(({ holds }) => holds) ? 0 : 1;
