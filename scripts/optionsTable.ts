@@ -1,8 +1,8 @@
 // The options table of the README, made from the one place that knows the settings. `npm run options` writes
 // it; a test fails when it is stale.
 
-import { readFileSync, writeFileSync } from 'node:fs';
 import { monitorVariable, numberSettings } from '../src/runtime/settings.ts';
+import { writeMarked } from './marked.ts';
 
 const about: Record<(typeof numberSettings)[number]['name'], string> = {
   jobTimeoutSeconds: 'start of an attempt → its end',
@@ -27,12 +27,6 @@ export const optionsTable = [
   `| \`monitorIntervalSeconds\` | pause between two sweeps (processor only) | 60 | \`${monitorVariable}\` |`,
 ].join('\n');
 
-const readme = new URL('../README.md', import.meta.url);
-const marked = /(?<=<!-- options -->\n)[\s\S]*?(?=\n<!-- \/options -->)/;
+export const readme = new URL('../README.md', import.meta.url);
 
-/** The README with the table as it should be. */
-export function withOptionsTable(text: string): string {
-  return text.replace(marked, optionsTable);
-}
-
-if (import.meta.main) writeFileSync(readme, withOptionsTable(readFileSync(readme, 'utf8')));
+if (import.meta.main) writeMarked(readme, 'options', optionsTable);

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { optionsTable, withOptionsTable } from '../../scripts/optionsTable.ts';
+import { withMarked } from '../../scripts/marked.ts';
+import { optionsTable } from '../../scripts/optionsTable.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const readme = read('README.md');
@@ -15,7 +16,7 @@ const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language
 
 test('the options table is what the settings are (else: npm run options)', () => {
   expect(readme).toContain(optionsTable);
-  expect(withOptionsTable(readme)).toBe(readme);
+  expect(withMarked(readme, 'options', optionsTable)).toBe(readme);
 });
 
 test.each(['invoices.ts', 'app.ts'])('the example %s is the one that runs', (file) => {

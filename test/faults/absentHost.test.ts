@@ -26,13 +26,13 @@ const byLadder = {
 
 describe.concurrent('after a host', () => {
   test('whose loop was blocked for 4 s', async () => {
-    const app = host({ liveSeconds: 8, blockSeconds: 4 });
+    await using app = host({ liveSeconds: 8, blockSeconds: 4 });
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
     expect(await app.ended).toBe(0);
   });
 
   test('that was stopped by SIGSTOP', async () => {
-    const app = host({ liveSeconds: 10 });
+    await using app = host({ liveSeconds: 10 });
     await app.says('begun');
     process.kill(app.pid, 'SIGSTOP');
     while (stateOf(app.pid) !== 'T') await wait(5);
@@ -42,7 +42,7 @@ describe.concurrent('after a host', () => {
   });
 
   test('that was stopped with all its children, as a container is', async () => {
-    const app = host({ liveSeconds: 10 });
+    await using app = host({ liveSeconds: 10 });
     const { begun } = await app.says('begun');
     const processes = [...new Set(Object.values(begun))];
     expect(processes).toContain(app.pid);
@@ -54,13 +54,13 @@ describe.concurrent('after a host', () => {
   });
 
   test('whose wall clock was set back and forth by a day', async () => {
-    const app = host({ liveSeconds: 6, wallHours: [-24, 24, -24, 0, 24] });
+    await using app = host({ liveSeconds: 6, wallHours: [-24, 24, -24, 0, 24] });
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
   });
 
   test('that stays blocked: the watchdog ends the hung process meanwhile, and no live one that waits for the host', async () => {
     // Stop budget: 0.2 + 0.2 + 0.2 + 5 s.
-    const app = host({ liveSeconds: 16, blockSeconds: 13, hang: 'endlessLoop' });
+    await using app = host({ liveSeconds: 16, blockSeconds: 13, hang: 'endlessLoop' });
     const { begun } = await app.says('begun');
     const { hungProcess = 0, process: steady = 0 } = begun;
     const began = performance.now();

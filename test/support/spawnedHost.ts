@@ -4,18 +4,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 
-export class SpawnedHost<Word extends object> {
+export class SpawnedHost<Word extends object> implements AsyncDisposable {
   readonly process: ChildProcess;
   readonly pid: number;
   readonly words: Word[] = [];
+  /** All that it wrote beside its words: how it died, say. */
+  text = '';
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string | null>;
   #hasEnded = false;
   #heard = Promise.withResolvers<void>();
 
-  /** `flags` of Node. The host is killed with its group when the test is over. */
+  /** `flags` of Node. */
   constructor(script: URL, order: object, flags: string[] = []) {
     this.process = spawn(process.execPath, [...flags, fileURLToPath(script), JSON.stringify(order)], {
       detached: true,
@@ -27,8 +28,10 @@ export class SpawnedHost<Word extends object> {
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       const lines = (open + text).split('\n');
       open = lines.pop() ?? '';
-      // An app that dies tells why on the same stream.
-      for (const line of lines) if (line.startsWith('{"')) this.words.push(JSON.parse(line));
+      for (const line of lines) {
+        if (line.startsWith('{"')) this.words.push(JSON.parse(line));
+        else this.text += `${line}\n`;
+      }
       this.#heard.resolve();
       this.#heard = Promise.withResolvers();
     });
@@ -39,10 +42,11 @@ export class SpawnedHost<Word extends object> {
         resolve(code ?? signal);
       }),
     );
-    onTestFinished(async () => {
-      this.kill();
-      await this.ended;
-    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    await this.ended;
   }
 
   /** With its group: what an inline or thread job started is in it. */
