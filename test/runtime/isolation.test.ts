@@ -83,6 +83,18 @@ describe('a spare', () => {
     expect((await run('process')).pid).not.toBe(spare);
   });
 
+  test('that dies as a job takes it is followed by another, unseen', async () => {
+    await begin();
+    const [spare = 0] = children().filter((pid) => !childrenBefore.includes(pid));
+    // Both before this loop turns: the processor cannot know yet.
+    const job = processor.submit('process', 'none');
+    process.kill(spare, 'SIGKILL');
+    const ran = await (await job).result();
+    expect(ran.pid).not.toBe(spare);
+    const { attempt, history } = await (await job).status();
+    expect([attempt, history.map(({ state }) => state)]).toEqual([1, ['queued', 'running', 'completed']]);
+  });
+
   test.each(['process', 'thread'] as const)('%s does not show a job an older environment', async (name) => {
     await begin();
     expect((await run(name)).variable).toBe(null);

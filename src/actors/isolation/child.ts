@@ -18,13 +18,15 @@ export interface Exit {
 export interface ChildListener {
   message(message: ChildMessage): void;
   output(stream: Stream, line: string): void;
+  /** Nothing of it runs any more. The last call. */
+  ended(exit: Exit): void;
 }
 
 export interface Child {
   readonly kind: 'process' | 'thread';
   /** Nothing where it is ending: its exit says the rest. */
   post(message: HostMessage): void;
-  /** Who hears it from now on. */
+  /** Who hears it from now on: a new attempt. */
   listen(listener: ChildListener): void;
   /** Limits for the attempt that begins; null when it is over. */
   watch(limits: WatchLimits | null): void;
@@ -34,6 +36,6 @@ export interface Child {
   isClean(): boolean;
   /** Whether it keeps the host's event loop alive. */
   hold(holds: boolean): void;
-  /** Resolves when nothing of it runs any more and all that it said was heard. Never rejects. */
-  readonly gone: Promise<Exit>;
+  /** Resolves when nothing of it runs any more, all that it said was heard and its listener knows. Never rejects. */
+  readonly gone: Promise<void>;
 }

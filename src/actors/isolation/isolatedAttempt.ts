@@ -7,20 +7,29 @@ import type { AttemptHandle, AttemptPort, AttemptSpec } from '../attempt.ts';
 import type { Child, Exit } from './child.ts';
 import type { ChildMessage } from './protocol.ts';
 
-/** `rested` takes a child that can run another attempt. */
+export interface Keeper {
+  /** Takes a child that can run another attempt. */
+  rested(child: Child): void;
+  /** The child was gone before the attempt began: a spare that had died, say. Absent: the attempt has failed. */
+  unborn?(): void;
+}
+
 export function runInChild(
   child: Child,
   spec: AttemptSpec,
   port: AttemptPort,
-  rested: (child: Child) => void,
+  keeper: Keeper,
 ): AttemptHandle {
   const { start, module, beatMs, limits, reuse, log } = spec;
   let outcome: AttemptOutcome | null = null;
+  /** Until it is heard of, or told to end: a child begins an attempt with a heartbeat. */
+  let isUnborn = true;
   let isDeaf = false;
   let isOver = false;
   const end = (exit: Exit) => {
     if (isOver) return;
     isOver = true;
+    if (isUnborn && exit.failure === undefined && keeper.unborn !== undefined) return keeper.unborn();
     const { word, exitCode, signal } = exit;
     if (word !== undefined && word.cause !== 'memory') port.expired(word.cause);
     port.ended(outcome ?? { kind: 'failed', failure: failureOf(child.kind, exit) }, {
@@ -32,6 +41,7 @@ export function runInChild(
   child.hold(true);
   child.listen({
     message(message) {
+      isUnborn = false;
       if (isDeaf || isOver) return;
       if (message.type !== 'completed' && message.type !== 'failed') return relay(message, spec, port, child);
       outcome =
@@ -42,11 +52,11 @@ export function runInChild(
       child.watch(null);
       if (!child.isClean()) return child.kill();
       end({});
-      rested(child);
+      keeper.rested(child);
     },
     output: (stream, line) => log[stream === 'stdout' ? 'info' : 'warn']({ stream }, line),
+    ended: end,
   });
-  child.gone.then(end);
   child.watch(limits);
   child.post({
     type: 'start',
@@ -57,12 +67,17 @@ export function runInChild(
     attempt: start,
   });
   return {
-    ask: (reason) => child.post({ type: 'ask', reason }),
+    ask(reason) {
+      isUnborn = false;
+      child.post({ type: 'ask', reason });
+    },
     terminate() {
+      isUnborn = false;
       isDeaf = true;
       child.terminate();
     },
     kill() {
+      isUnborn = false;
       isDeaf = true;
       child.kill();
     },

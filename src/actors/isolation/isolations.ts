@@ -2,9 +2,11 @@
 // processor: `close` leaves no process and no thread.
 
 import type { Isolation, Launch } from '../attempt.ts';
+import type { Child } from './child.ts';
 import { launchInline } from './inlineAttempt.ts';
 import { runInChild } from './isolatedAttempt.ts';
 import { startProcess } from './processChild.ts';
+import { toFailure } from './protocol.ts';
 import { Spares } from './spares.ts';
 import { startThread } from './threadChild.ts';
 
@@ -29,7 +31,20 @@ export class Isolations {
     const spares = this.#spares[isolation];
     return (spec, port) => {
       const module = spec.module as string;
-      return runInChild(spares.take(module), spec, port, (child) => spares.rest(child, module));
+      const rested = (child: Child) => spares.rest(child, module);
+      const unborn = () => {
+        try {
+          handle = runInChild(spares.take(module), spec, port, { rested });
+        } catch (error) {
+          port.ended({ kind: 'failed', failure: toFailure(error) });
+        }
+      };
+      let handle = runInChild(spares.take(module), spec, port, { rested, unborn });
+      return {
+        ask: (reason) => handle.ask(reason),
+        terminate: () => handle.terminate(),
+        kill: () => handle.kill(),
+      };
     };
   }
 

@@ -42,17 +42,30 @@ export class OutputLines {
   }
 }
 
-/** Reads `stream` to its end; what is beyond the bound is read too, so that the job can go on, and dropped. */
-export function logOutput(stream: Readable, logLine: (line: string) => void): void {
-  const lines = new OutputLines(logLine);
-  const decoder = new StringDecoder('utf8');
-  const take = (bytes: Buffer) => {
-    if (lines.write(decoder.write(bytes))) return;
-    stream.off('data', take);
-    stream.resume();
-  };
-  stream.on('data', take);
-  stream.on('end', () => lines.end());
-  // A pipe that breaks with its process has nothing left to say.
-  stream.on('error', () => {});
+/** Reads a stream to its end, attempt by attempt. What is beyond the bound is read too, and dropped. */
+export class OutputReader {
+  #lines: OutputLines | null = null;
+
+  readonly #stream: Readable;
+
+  /** Paused until the first attempt begins. */
+  constructor(stream: Readable) {
+    this.#stream = stream;
+    const decoder = new StringDecoder('utf8');
+    // A bound that was met spares the decoding: a job may print gigabytes.
+    stream.on('data', (bytes: Buffer) => {
+      if (this.#lines?.write(decoder.write(bytes)) === false) this.#lines = null;
+    });
+    stream.on('end', () => this.#lines?.end());
+    // A pipe that breaks with its process has nothing left to say.
+    stream.on('error', () => {});
+    stream.pause();
+  }
+
+  /** Lines from now on, counted anew. */
+  begin(logLine: (line: string) => void): void {
+    this.#lines?.end();
+    this.#lines = new OutputLines(logLine);
+    this.#stream.resume();
+  }
 }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import type { Child, ChildListener, Exit } from './child.ts';
 import { childFlags } from './childFlags.ts';
-import { logOutput } from './outputLines.ts';
+import { OutputReader } from './outputLines.ts';
 import { othersInGroup, signalGroup } from './processGroup.ts';
 import {
   type ChildMessage,
@@ -37,29 +37,44 @@ export function startProcess(): Child {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
     execArgv: [...childFlags(process.execArgv), '--disable-warning=ExperimentalWarning'],
   });
-  const { promise: gone, resolve } = Promise.withResolvers<Exit>();
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  let listener: ChildListener | null = null;
+  let exit: Exit | null = null;
+  const end = (how: Exit) => {
+    exit = how;
+    listener?.ended(how);
+    resolve();
+  };
   // Once for all: a process that could not be started, or a channel that broke, must not bring the host down.
   child.on('error', (error) => {
-    if (child.pid === undefined) resolve({ failure: toFailure(error) });
+    if (child.pid === undefined) end({ failure: toFailure(error) });
   });
   const { pid } = child;
-  if (pid === undefined) return unstarted(gone);
-  livingGroups.add(pid);
+  // Without one it could not be started; an error event says why.
+  const signal = (name: NodeJS.Signals) => {
+    // Once it is gone its number may be another's.
+    if (pid !== undefined && exit === null) signalGroup(pid, name);
+  };
+  if (pid !== undefined) livingGroups.add(pid);
 
   const pipe = child.stdio[4] as (Readable & Writable) | null;
   let word: WatchdogWord | undefined;
   readLines(pipe, (line) => {
     word = JSON.parse(line);
   });
-  let listener: ChildListener | null = null;
   child.on('message', (envelope: { secret?: string; message?: ChildMessage }) => {
     if (envelope?.secret === secret && envelope.message !== undefined) listener?.message(envelope.message);
   });
+  const output = {
+    stdout: child.stdout && new OutputReader(child.stdout),
+    stderr: child.stderr && new OutputReader(child.stderr),
+  };
   child.once('exit', async (exitCode, signal) => {
+    if (pid === undefined) return;
     await untilGroupGone(pid);
     livingGroups.delete(pid);
     await lastWordsRead(child);
-    resolve({
+    end({
       ...(exitCode === null ? {} : { exitCode }),
       ...(signal === null ? {} : { signal }),
       ...(word === undefined ? {} : { word }),
@@ -77,41 +92,26 @@ export function startProcess(): Child {
       if (child.connected) child.send({ secret, message }, () => {});
     },
     listen(next) {
-      const isFirst = listener === null;
       listener = next;
-      if (!isFirst) return;
-      if (child.stdout) logOutput(child.stdout, (line) => listener?.output('stdout', line));
-      if (child.stderr) logOutput(child.stderr, (line) => listener?.output('stderr', line));
+      output.stdout?.begin((line) => next.output('stdout', line));
+      output.stderr?.begin((line) => next.output('stderr', line));
+      const gone = exit;
+      if (gone !== null) queueMicrotask(() => next.ended(gone));
     },
     watch(limits) {
       const order: WatchOrder = limits === null ? { type: 'rest' } : { type: 'watch', ...limits };
       // JSON has no Infinity: off becomes null.
       if (pipe?.writable) pipe.write(`${JSON.stringify(order)}\n`);
     },
-    terminate: () => signalGroup(pid, 'SIGTERM'),
-    kill: () => signalGroup(pid, 'SIGKILL'),
-    isClean: () => othersInGroup(pid) === 'none',
+    terminate: () => signal('SIGTERM'),
+    kill: () => signal('SIGKILL'),
+    isClean: () => pid !== undefined && othersInGroup(pid) === 'none',
     hold(holds) {
       const act = holds ? 'ref' : 'unref';
       child[act]();
       child.channel?.[act]();
       for (const stream of child.stdio) (stream as { ref?(): void; unref?(): void } | null)?.[act]?.();
     },
-  };
-}
-
-function unstarted(gone: Promise<Exit>): Child {
-  const nothing = () => {};
-  return {
-    kind: 'process',
-    gone,
-    post: nothing,
-    listen: nothing,
-    watch: nothing,
-    terminate: nothing,
-    kill: nothing,
-    hold: nothing,
-    isClean: () => false,
   };
 }
 

@@ -75,7 +75,11 @@ export class Spares {
   /** Keeps a child whose attempt is over for the module's next one. */
   rest(child: Child, module: string): void {
     child.hold(false);
-    const idle = setTimeout(() => child.kill(), this.#isClosed ? 0 : idleMs).unref();
+    const end = () => {
+      this.#rested.delete(child);
+      child.kill();
+    };
+    const idle = setTimeout(end, this.#isClosed ? 0 : idleMs).unref();
     this.#rested.set(child, { module, idle });
   }
 

@@ -16,7 +16,8 @@ export function startThread(): Child {
     stdout: true,
     stderr: true,
   });
-  const { promise: gone, resolve } = Promise.withResolvers<Exit>();
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  let exit: Exit | null = null;
   let listener: ChildListener | null = null;
   const hear = (message: ChildMessage) => listener?.message(message);
   port.on('message', hear);
@@ -32,7 +33,9 @@ export function startThread(): Child {
       hear(left.message);
     }
     port.close();
-    resolve({ exitCode, ...(failure === undefined ? {} : { failure }) });
+    exit = { exitCode, ...(failure === undefined ? {} : { failure }) };
+    listener?.ended(exit);
+    resolve();
   });
   const terminate = () => void worker.terminate();
   return {
@@ -41,6 +44,8 @@ export function startThread(): Child {
     post: (message) => port.postMessage(message),
     listen(next) {
       listener = next;
+      const gone = exit;
+      if (gone !== null) queueMicrotask(() => next.ended(gone));
     },
     // It lives and dies with the host; its timeouts are judged there alone.
     watch() {},
