@@ -12,15 +12,21 @@ interface Timer {
   immediate: NodeJS.Immediate | null;
 }
 
+/** Since the machine started, so that processes on it agree; `performance.now()` counts from the process's own start. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic,
   setTimeout(callback, ms) {
     const timer: Timer = { timeout: null, immediate: null };
     if (ms === Infinity) return timer;
-    const dueAt = performance.now() + ms;
+    const dueAt = monotonic() + ms;
     const arm = () => {
-      const left = dueAt - performance.now();
+      const left = dueAt - monotonic();
       if (left > 0) timer.timeout = setTimeout(arm, Math.min(Math.ceil(left), longestMs));
       else timer.immediate = setImmediate(callback);
     };

@@ -3,7 +3,7 @@
 export interface Clock {
   /** Wall time, ms since the epoch. It may jump: only due times that people set count on it. */
   now(): number;
-  /** ms since some start. It never jumps: durations and leases count on it. */
+  /** ms since the machine started. It never jumps: durations and leases count on it. */
   monotonic(): number;
   /** Never early, of any length; Infinity never fires. */
   setTimeout(callback: () => void, ms: number): unknown;

@@ -173,9 +173,12 @@ export class StaleAttemptError extends Error {
   override readonly name = 'StaleAttemptError';
   readonly code = 'ERR_UNSTUCK_STALE_ATTEMPT';
   readonly jobId: string;
+  /** What was refused. */
+  readonly write: string;
   constructor(jobId: string, write: string) {
     super(`job ${jobId}: ${write} refused, its attempt is no longer the current one`);
     this.jobId = jobId;
+    this.write = write;
   }
 }
 

@@ -6,6 +6,7 @@ import { systemClock } from '../actors/systemClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Engine } from '../engines/engine.ts';
 import { MemoryEngine } from '../engines/memory.ts';
+import { SqliteEngine } from '../engines/sqlite/sqlite.ts';
 import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import {
@@ -21,8 +22,16 @@ import {
 } from './settings.ts';
 
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
-  /** Where jobs are kept: `'memory'`. No default: nothing is created unasked. */
-  engine: 'memory' | Engine;
+  /**
+   * Where jobs are kept. `'memory'`: in this process, and gone with it. `'sqlite:jobs.db'`: in that file (of a folder
+   * that exists), for all processes of this machine. No default: nothing is created unasked.
+   */
+  engine: 'memory' | `sqlite:${string}` | Engine;
+  /**
+   * Of `sqlite`. `full`: what was acknowledged survives the loss of power. `normal`: the end of every process; the loss
+   * of power may take back the last moments. Default `full`.
+   */
+  durability?: 'full' | 'normal';
   /** The jobs this processor knows, by name. */
   jobs: J;
   /** Attempts alive at once, at least 1. Default 10. */
@@ -64,6 +73,7 @@ export function resolveOptions(
 ): ResolvedOptions {
   const {
     engine,
+    durability,
     jobs,
     maxConcurrentJobs,
     spares,
@@ -75,6 +85,7 @@ export function resolveOptions(
   } = options;
   checkKnown(options, [
     'engine',
+    'durability',
     'jobs',
     'maxConcurrentJobs',
     'spares',
@@ -101,7 +112,7 @@ export function resolveOptions(
   const fromVariable = readVariable(monitorVariable, environment);
   checkDuration(monitorVariable, fromVariable);
   return Object.freeze({
-    engine: openable(engine),
+    engine: openable(engine, durability),
     jobs: new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)])),
     maxConcurrentJobs: maxConcurrentJobs ?? 10,
     spares: spares ?? 1,
@@ -122,12 +133,17 @@ export function settingsFor(options: ResolvedOptions, definition: AnyDefinition,
   });
 }
 
-function openable(engine: unknown): Engine {
+function openable(engine: unknown, durability: unknown): Engine {
+  if (durability !== undefined && durability !== 'full' && durability !== 'normal') {
+    throw new ConfigurationError('durability', "'full' or 'normal'", describeValue(durability));
+  }
   if (engine === 'memory') return new MemoryEngine();
+  const path = typeof engine === 'string' ? /^sqlite:(.+)$/.exec(engine)?.[1] : undefined;
+  if (path !== undefined) return new SqliteEngine({ path, durability });
   if (typeof engine === 'object' && engine !== null && 'claim' in engine) return engine as Engine;
   throw new ConfigurationError(
     'engine',
-    "'memory'",
+    "'memory' or 'sqlite:FILE'",
     describeValue(engine),
     'It has no default: say where jobs are kept.',
   );

@@ -17,7 +17,7 @@ import { logFound } from './logLines.ts';
 
 /** How long a silent owner keeps its jobs. */
 const leaseMs = 15_000;
-/** Often enough that what was asked elsewhere is seen within a second. */
+/** Several within a lease. */
 const beatIntervalMs = 1_000;
 
 interface Stoppable {
@@ -46,7 +46,7 @@ export class Supervision {
   readonly #options: SupervisionOptions;
   readonly #supervisor;
   readonly #dueTimer;
-  readonly #leaseKeeper: Stoppable;
+  readonly #leaseKeeper;
   #monitor: Stoppable | null = null;
   readonly #unwatch: () => void;
   #quiet = Promise.withResolvers<void>();
@@ -84,11 +84,20 @@ export class Supervision {
       engine,
       clock,
       { intervalMs: beatIntervalMs, leaseMs },
-      { beats: () => live.beats(), replied: (reply) => live.replied(reply), answered, failed },
+      {
+        beats: () => live.beats(),
+        replied: (reply) => live.replied(reply),
+        recover: () => this.#recover(),
+        answered,
+        failed,
+      },
     );
     this.#leaseKeeper = createActor(keeper, { clock });
-    this.#unwatch = engine.watch((_, state) => {
+    this.#unwatch = engine.watch((id, state) => {
       if (isAtRest(state)) this.#wake();
+      // Asked for elsewhere: what was asked here has the actor stopping by now.
+      else if (state === 'stopping' && live.status(id)?.state === 'running')
+        this.#leaseKeeper.send({ type: 'beat.now' });
     });
   }
 
@@ -97,6 +106,7 @@ export class Supervision {
     this.#leaseKeeper.start();
     this.#dueTimer.start();
     this.startMonitor();
+    this.#recover().catch((error) => this.engineFailed(error));
     this.#wake();
   }
 
@@ -178,8 +188,15 @@ export class Supervision {
   }
 
   async sweep(): Promise<void> {
-    const { engine, live, acts } = this.#options;
     await this.#end(await this.findStuck());
+    await this.#recover();
+    this.engineFailure = null;
+    this.#wake();
+  }
+
+  /** Jobs of owners that are gone go back to the queue, or where they were being sent. */
+  async #recover(): Promise<void> {
+    const { engine, live, acts } = this.#options;
     for (const job of await engine.lapsed()) {
       if (live.has(job.id)) continue;
       await acts.recover(job).catch((error) => {
@@ -187,8 +204,6 @@ export class Supervision {
         if (!(error instanceof StaleAttemptError)) throw error;
       });
     }
-    this.engineFailure = null;
-    this.#wake();
   }
 
   async #endDue(): Promise<void> {

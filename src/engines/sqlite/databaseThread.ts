@@ -1,0 +1,160 @@
+// The thread that owns the database: an fsync blocks it, and not the host's event loop. All calls that have come
+// while a transaction was under way are one transaction: each is answered when it is durable. Where the whole
+// transaction fails (a full disk), all of its calls are told; a call that is refused fails alone.
+
+import { randomUUID } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { JobState } from '../../machines/states.ts';
+import { EngineError, StaleAttemptError } from '../engine.ts';
+import { engineErrorOf, isBusy } from './databaseErrors.ts';
+import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
+import { type Instant, JobStore } from './jobStore.ts';
+import { migrate } from './schema.ts';
+
+export interface OpenOrder {
+  path: string;
+  durability: 'full' | 'normal';
+  boot: string;
+}
+
+export interface Call extends Instant {
+  call: number;
+  method: StoreMethod;
+  args: readonly unknown[];
+}
+
+export type StoreMethod = Exclude<keyof JobStore, 'newsSince' | 'lastNews' | 'publish'>;
+
+export type Answer =
+  | { call: number; value: unknown }
+  | {
+      call: number;
+      error: { kind: 'stale'; jobId: string; write: string } | { kind: 'engine'; message: string };
+    };
+
+/** What a transaction brought, in this order: the changes are told before the answers. */
+export interface Committed {
+  changes: [id: string, state: JobState][];
+  answers: Answer[];
+}
+
+/** A lock that another process holds longer than this is not one that is passed around. */
+const lockWaitMs = 30_000;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+const { path, durability, boot } = workerData as OpenOrder;
+const port = parentPort as NonNullable<typeof parentPort>;
+let changes: Committed['changes'] = [];
+
+const database = openDatabase();
+const holder = randomUUID();
+const lock = holdLock(path, holder);
+const here = { boot, holder, isAlive: (other: string) => isHolderAlive(path, other) };
+const store = new JobStore(database, here, (id, state) => changes.push([id, state]));
+const version = database.prepare('PRAGMA data_version');
+removeDeadLocks(path);
+let seenVersion = dataVersion();
+let seenNews = store.lastNews();
+port.postMessage('open');
+
+/** How soon what another process did is seen here. */
+const newsIntervalMs = 100;
+setInterval(() => {
+  if (dataVersion() === seenVersion) return;
+  try {
+    const news = newsOfOthers();
+    if (news.length > 0) port.postMessage({ changes: news, answers: [] } satisfies Committed);
+  } catch {
+    // The next look, or the next call, tells what is wrong.
+  }
+}, newsIntervalMs).unref();
+
+function newsOfOthers(): Committed['changes'] {
+  seenVersion = dataVersion();
+  const { news, last } = store.newsSince(seenNews);
+  seenNews = last;
+  return news;
+}
+
+let waiting: Call[] = [];
+let isDue = false;
+port.on('message', (calls: Call[] | 'close') => {
+  if (calls === 'close') {
+    if (waiting.length > 0) commit();
+    database.close();
+    lock.release();
+    port.close();
+    return;
+  }
+  waiting.push(...calls);
+  if (isDue) return;
+  isDue = true;
+  // All messages that are there by now are read first. Where another process writes too, it gets its turn.
+  setTimeout(commit, dataVersion() === seenVersion ? 0 : 2);
+});
+
+function dataVersion(): number {
+  return (version.get() as { data_version: number }).data_version;
+}
+
+function commit(): void {
+  isDue = false;
+  const calls = waiting;
+  waiting = [];
+  changes = [];
+  let news: Committed['changes'] = [];
+  try {
+    begin();
+    news = newsOfOthers();
+    const answers = calls.map(answerTo);
+    seenNews = store.publish(changes);
+    database.exec('COMMIT');
+    port.postMessage({ changes: [...news, ...changes], answers } satisfies Committed);
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    const { message } = engineErrorOf(path, error);
+    const answers = calls.map(({ call }) => ({ call, error: { kind: 'engine', message } }) as const);
+    port.postMessage({ changes: news, answers } satisfies Committed);
+  }
+}
+
+/** In steps of 1 ms: SQLite's own waiting backs off to 100 ms, and starved those that write less. */
+function begin(): void {
+  const until = performance.now() + lockWaitMs;
+  for (;;) {
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      Atomics.wait(pause, 0, 0, 1);
+    }
+  }
+}
+
+function answerTo({ call, method, args, now, monotonic }: Call): Answer {
+  try {
+    const act = store[method] as (at: Instant, ...args: unknown[]) => unknown;
+    return { call, value: act.call(store, { now, monotonic }, ...args) };
+  } catch (error) {
+    if (error instanceof StaleAttemptError) {
+      return { call, error: { kind: 'stale', jobId: error.jobId, write: error.write } };
+    }
+    if (error instanceof EngineError) return { call, error: { kind: 'engine', message: error.message } };
+    throw error;
+  }
+}
+
+function openDatabase(): DatabaseSync {
+  try {
+    const opened = new DatabaseSync(path, { timeout: 5000 });
+    opened.exec('PRAGMA journal_mode = WAL');
+    opened.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+    migrate(opened, path);
+    opened.exec('PRAGMA busy_timeout = 0');
+    return opened;
+  } catch (error) {
+    throw engineErrorOf(path, error);
+  }
+}

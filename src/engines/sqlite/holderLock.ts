@@ -1,0 +1,48 @@
+// Who is alive on this machine, told by the kernel: each process that holds jobs keeps a lock on a file of its own
+// beside the database, and the kernel lets go of it when the process ends, however it ends. A process id would not
+// tell: ids come again, and containers have their own.
+
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+const lockPath = (path: string, holder: string) => `${path}-holder-${holder}`;
+
+/** Holds until `release`, or until this process ends. */
+export function holdLock(path: string, holder: string): { release(): void } {
+  const file = lockPath(path, holder);
+  const lock = new DatabaseSync(file);
+  lock.exec('BEGIN EXCLUSIVE');
+  return {
+    release() {
+      lock.close();
+      rmSync(file, { force: true });
+    },
+  };
+}
+
+/** False once its process has ended; its file is then removed. */
+export function isHolderAlive(path: string, holder: string): boolean {
+  const file = lockPath(path, holder);
+  if (!existsSync(file)) return false;
+  let lock: DatabaseSync | null = null;
+  try {
+    lock = new DatabaseSync(file, { timeout: 0 });
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch {
+    // Locked; or it cannot be asked, and may live: then the lease will tell.
+    return true;
+  } finally {
+    lock?.close();
+  }
+  rmSync(file, { force: true });
+  return false;
+}
+
+/** Removes the locks of processes that have ended without a word. */
+export function removeDeadLocks(path: string): void {
+  const prefix = basename(lockPath(path, ''));
+  for (const entry of readdirSync(dirname(path))) {
+    if (entry.startsWith(prefix)) isHolderAlive(path, entry.slice(prefix.length));
+  }
+}

@@ -1,0 +1,92 @@
+// A job as a row of the table, and back. JSON has no Infinity, which is what `off` is in settings: it is stored
+// as null, and no setting is null otherwise.
+
+import type { JobState, TimeoutKind } from '../../machines/states.ts';
+import type { StoredJob } from '../engine.ts';
+
+type Same =
+  | 'id'
+  | 'name'
+  | 'input'
+  | 'priority'
+  | 'notBefore'
+  | 'retryOf'
+  | 'attempt'
+  | 'token'
+  | 'owner'
+  | 'submittedAt'
+  | 'startedAt'
+  | 'endedAt'
+  | 'queueDueAt'
+  | 'deadlineAt'
+  | 'lastHeartbeatAt'
+  | 'lastProgressAt'
+  | 'checkpoint'
+  | 'chunks'
+  | 'items'
+  | 'total'
+  | 'reason'
+  | 'result';
+
+export interface JobRow extends Pick<StoredJob, Same> {
+  seq: number;
+  state: JobState;
+  timeout: TimeoutKind | null;
+  settings: string;
+  intent: string | null;
+  failure: string | null;
+  stop: string | null;
+  history: string;
+  idempotencyKey: string | null;
+  place: number | null;
+  ready: number | null;
+  dueAt: number | null;
+  leaseUntil: number | null;
+  boot: string | null;
+  holder: string | null;
+}
+
+export function fromRow(row: JobRow): StoredJob {
+  const {
+    seq: _seq,
+    idempotencyKey: _key,
+    place: _place,
+    ready: _ready,
+    dueAt: _dueAt,
+    leaseUntil: _lease,
+    boot: _boot,
+    holder: _holder,
+    settings,
+    intent,
+    failure,
+    stop,
+    history,
+    ...same
+  } = row;
+  return {
+    ...same,
+    settings: JSON.parse(settings, (_, value) => (value === null ? Infinity : value)),
+    intent: fromText(intent),
+    failure: fromText(failure),
+    stop: fromText(stop),
+    history: JSON.parse(`[${history}]`),
+  };
+}
+
+export function toText(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
+}
+
+function fromText<T>(text: string | null): T | null {
+  return text === null ? null : JSON.parse(text);
+}
+
+/** When a job at rest times out: its deadline, and before its first start its queue timeout; null: never. */
+export function dueAtRest({
+  startedAt,
+  queueDueAt,
+  deadlineAt,
+}: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>): number | null {
+  const due = Math.min((startedAt === null ? queueDueAt : null) ?? Infinity, deadlineAt ?? Infinity);
+  return due === Infinity ? null : due;
+}

@@ -1,0 +1,98 @@
+// The tables of the SQLite engine, and how an older file becomes a newer one. A file of a newer version than this
+// code knows is refused: what it does not know it could break.
+
+import type { DatabaseSync } from 'node:sqlite';
+import { EngineError } from '../engine.ts';
+
+/** Each step brings a file from the version that is its index to the next. Never changed once released. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE jobs (
+    -- In the order of submission.
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    input TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    priority REAL NOT NULL,
+    notBefore REAL,
+    idempotencyKey TEXT,
+    retryOf TEXT,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    token TEXT,
+    owner TEXT,
+    submittedAt REAL NOT NULL,
+    startedAt REAL,
+    endedAt REAL,
+    queueDueAt REAL,
+    deadlineAt REAL,
+    lastHeartbeatAt REAL,
+    lastProgressAt REAL,
+    checkpoint TEXT,
+    chunks INTEGER NOT NULL DEFAULT 0,
+    items REAL NOT NULL DEFAULT 0,
+    total REAL,
+    intent TEXT,
+    timeout TEXT,
+    reason TEXT,
+    failure TEXT,
+    result TEXT,
+    stop TEXT,
+    -- JSON objects with commas between them.
+    history TEXT NOT NULL,
+    -- At rest: its place among those of its priority; whether it waits for a slot (1) or for notBefore (0); and
+    -- the wall time at which it times out. All null otherwise.
+    place INTEGER,
+    ready INTEGER,
+    dueAt REAL,
+    -- Alive: until when its owner holds it, in ms of the monotonic clock of this boot of the machine; and the
+    -- holder's lock (holderLock.ts).
+    leaseUntil REAL,
+    boot TEXT,
+    holder TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX jobs_by_key ON jobs (name, idempotencyKey) WHERE idempotencyKey IS NOT NULL;
+  CREATE INDEX jobs_ready ON jobs (name, priority DESC, place) WHERE ready = 1;
+  CREATE INDEX jobs_waiting ON jobs (notBefore) WHERE ready = 0;
+  CREATE INDEX jobs_due ON jobs (dueAt) WHERE dueAt IS NOT NULL;
+  CREATE INDEX jobs_live ON jobs (holder) WHERE token IS NOT NULL;
+  CREATE INDEX jobs_by_state ON jobs (state, seq);
+  CREATE INDEX jobs_by_place ON jobs (place) WHERE place IS NOT NULL;
+  -- Each change of a job, for the other processes on this file; the oldest are dropped.
+  CREATE TABLE news (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    state TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE output (
+    job INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    row TEXT NOT NULL,
+    PRIMARY KEY (job, n)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
+
+/** Brings an open file up to date. The caller holds no transaction. */
+export function migrate(database: DatabaseSync, path: string): void {
+  const version = () =>
+    (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+  const known = migrations.length;
+  if (version() > known) {
+    throw new EngineError(
+      `${path}: expected a file of version ${known} or older, got version ${version()}. Use the newer unstuck that wrote it.`,
+    );
+  }
+  if (version() === known) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    // Another process may have been here first.
+    for (const step of migrations.slice(version())) database.exec(step);
+    database.exec(`PRAGMA user_version = ${known}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}

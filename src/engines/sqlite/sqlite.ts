@@ -1,0 +1,233 @@
+// Jobs in a SQLite file: for one machine, by any number of processes. What was acknowledged survives `kill -9` of
+// all of them and, with durability `full`, the loss of power. The database lives in a thread of its own
+// (databaseThread.ts); here its calls are gathered, and its answers given to those who wait.
+
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { JobState } from '../../machines/states.ts';
+import type { StopIntent, Verdict } from '../../machines/verdict.ts';
+import type { Clock } from '../clock.ts';
+import {
+  type Beat,
+  type BeatReply,
+  type CheckpointWrite,
+  type Engine,
+  EngineError,
+  type JobQuery,
+  type NewJob,
+  StaleAttemptError,
+  type StoredJob,
+} from '../engine.ts';
+import type { Answer, Call, Committed, OpenOrder, StoreMethod } from './databaseThread.ts';
+import type { JobStore } from './jobStore.ts';
+
+const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+const pageSize = 500;
+
+type Args<M extends StoreMethod> = JobStore[M] extends (at: never, ...args: infer A) => unknown ? A : never;
+
+export interface SqliteOptions {
+  /** The file; made if it is not there. Its folder must exist. */
+  path: string;
+  /**
+   * `full`: each acknowledged write survives the loss of power. `normal`: it survives the end of every process; the
+   * loss of power may take back the last moments, and leaves the file whole. Default `full`.
+   */
+  durability?: 'full' | 'normal';
+}
+
+export class SqliteEngine implements Engine {
+  readonly name = 'sqlite';
+  readonly #order: OpenOrder;
+  #clock: Clock | null = null;
+  #worker: Worker | null = null;
+  /** Transactions so far: with durability `full` each is one fsync. */
+  commits = 0;
+  #gathered: Call[] = [];
+  #calls = 0;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #listeners = new Set<(id: string, state: JobState) => void>();
+
+  constructor({ path, durability = 'full' }: SqliteOptions) {
+    this.#order = { path: resolve(path), durability, boot: bootId() };
+  }
+
+  async open(clock: Clock): Promise<void> {
+    if (this.#worker !== null) return;
+    this.#clock = clock;
+    const worker = new Worker(thread, { workerData: this.#order });
+    const opened = Promise.withResolvers<void>();
+    worker.once('message', () => {
+      worker.on('message', (committed: Committed) => this.#committed(committed));
+      opened.resolve();
+    });
+    worker.once('error', (error) => {
+      const lost = error instanceof EngineError ? error : new EngineError(error.message, { cause: error });
+      opened.reject(lost);
+      this.#lost(lost);
+    });
+    this.#worker = worker;
+    await opened.promise;
+    worker.unref();
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === null) return;
+    this.#flush();
+    this.#worker = null;
+    const gone = new Promise((resolve) => worker.once('exit', resolve));
+    worker.ref();
+    worker.postMessage('close');
+    await gone;
+    this.#lost(new EngineError('the engine is closed'));
+  }
+
+  submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
+    return this.#call('submit', jobs);
+  }
+
+  claim(claim: Args<'claim'>[0]): Promise<StoredJob[]> {
+    return this.#call('claim', claim);
+  }
+
+  beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
+    return this.#call('beat', beats, leaseMs);
+  }
+
+  checkpoint(write: CheckpointWrite): Promise<void> {
+    return this.#call('checkpoint', write);
+  }
+
+  recordIntent(id: string, token: string | null, intent: StopIntent): Promise<void> {
+    return this.#call('recordIntent', id, token, intent);
+  }
+
+  settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
+    return this.#call('settle', id, token, verdict);
+  }
+
+  promote(id: string): Promise<void> {
+    return this.#call('promote', id);
+  }
+
+  get(id: string): Promise<StoredJob | null> {
+    return this.#call('get', id);
+  }
+
+  async *list({ limit = Infinity, ...query }: JobQuery): AsyncIterable<StoredJob> {
+    let before = Number.MAX_SAFE_INTEGER;
+    for (let left = limit; left > 0; ) {
+      const size = Math.min(left, pageSize);
+      const { jobs, last } = await this.#call('listPage', { ...query, limit: size }, before);
+      yield* jobs;
+      if (jobs.length < size) return;
+      left -= size;
+      before = last;
+    }
+  }
+
+  async *queue(): AsyncIterable<string> {
+    for (let offset = 0; ; offset += pageSize) {
+      const ids = await this.#call('queuePage', offset, pageSize);
+      yield* ids;
+      if (ids.length < pageSize) return;
+    }
+  }
+
+  count(states: readonly JobState[]): Promise<number> {
+    return this.#call('count', states);
+  }
+
+  async *rows(id: string): AsyncIterable<string> {
+    for (let after = 0; ; ) {
+      const { rows, last } = await this.#call('rowsPage', id, after, pageSize);
+      yield* rows;
+      if (rows.length < pageSize) return;
+      after = last;
+    }
+  }
+
+  due(): Promise<StoredJob[]> {
+    return this.#call('due');
+  }
+
+  nextDueAt(): Promise<number | null> {
+    return this.#call('nextDueAt');
+  }
+
+  lapsed(): Promise<StoredJob[]> {
+    return this.#call('lapsed');
+  }
+
+  watch(changed: (id: string, state: JobState) => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  #call<M extends StoreMethod>(method: M, ...args: Args<M>): Promise<ReturnType<JobStore[M]>> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    if (this.#worker === null || this.#clock === null) {
+      reject(new EngineError(`${this.#order.path} is not open`));
+      return promise as Promise<ReturnType<JobStore[M]>>;
+    }
+    this.#calls += 1;
+    this.#waiting.set(this.#calls, { promise, resolve, reject });
+    this.#gathered.push({
+      call: this.#calls,
+      method,
+      args,
+      now: this.#clock.now(),
+      monotonic: this.#clock.monotonic(),
+    });
+    // One message for all calls of this turn.
+    if (this.#gathered.length === 1) queueMicrotask(() => this.#flush());
+    return promise as Promise<ReturnType<JobStore[M]>>;
+  }
+
+  #flush(): void {
+    if (this.#gathered.length === 0) return;
+    this.#worker?.ref();
+    this.#worker?.postMessage(this.#gathered);
+    this.#gathered = [];
+  }
+
+  #committed({ changes, answers }: Committed): void {
+    if (answers.length > 0) this.commits += 1;
+    for (const [id, state] of changes) {
+      for (const listener of this.#listeners) listener(id, state);
+    }
+    for (const answer of answers) {
+      const waiting = this.#waiting.get(answer.call);
+      this.#waiting.delete(answer.call);
+      if ('error' in answer) waiting?.reject(errorOf(answer.error));
+      else waiting?.resolve(answer.value);
+    }
+    // Only work that is under way keeps the app's process alive.
+    if (this.#waiting.size === 0) this.#worker?.unref();
+  }
+
+  #lost(error: EngineError): void {
+    this.#worker = null;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+    this.#gathered = [];
+  }
+}
+
+function errorOf(error: Extract<Answer, { error: unknown }>['error']): Error {
+  return error.kind === 'stale'
+    ? new StaleAttemptError(error.jobId, error.write)
+    : new EngineError(error.message);
+}
+
+/** Names this boot of the machine: the monotonic clock of another one says nothing. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return hostname();
+  }
+}

@@ -1,0 +1,169 @@
+// The SQLite engine as people meet it: several processes on one file, a worker killed with -9, files that cannot
+// be used. Real processes, really killed.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/actors/systemClock.ts';
+import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
+import { JobProcessor } from '../../src/index.ts';
+import counting from '../fixtures/counting.ts';
+import type { SqliteWord } from '../fixtures/sqliteHost.ts';
+import { capturedLog } from '../support/capturedLog.ts';
+import { isAlive } from '../support/processes.ts';
+import { SpawnedHost, wait } from '../support/spawnedHost.ts';
+import { settings } from './contract.ts';
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'unstuck-'));
+  path = join(folder, 'jobs.db');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const worker = () =>
+  new SpawnedHost<SqliteWord>(new URL('../fixtures/sqliteHost.ts', import.meta.url), { path });
+const open = () =>
+  new JobProcessor({ engine: `sqlite:${path}`, jobs: { counting }, logger: capturedLog().logger });
+const journal = () => join(folder, 'journal');
+const chunksRun = () => readFileSync(journal(), 'utf8').trim().split('\n').map(Number);
+
+describe('with a worker in another process', () => {
+  test('a job is run there, and its result and rows are read here', async () => {
+    await using host = worker();
+    await host.says('started');
+    const client = open();
+    const job = await client.submit('counting', { chunks: 4, journal: journal() });
+    expect(await job.result()).toBe(6);
+    const rows = [];
+    for await (const row of job.rows<{ index: number }>()) rows.push(row.index);
+    expect(rows).toEqual([0, 1, 2, 3]);
+    await client.stop();
+  });
+
+  test('a cancel from here ends the job there', async () => {
+    await using host = worker();
+    await host.says('started');
+    const client = open();
+    const job = await client.submit('counting', { chunks: 1000, chunkMs: 50, journal: journal() });
+    const { children } = await host.says('state');
+    expect(await job.cancel('enough')).toMatchObject({
+      state: 'cancelled',
+      reason: 'enough',
+      stop: { confirmed: true },
+    });
+    expect(children.filter(isAlive)).toEqual([]);
+    await client.stop();
+  });
+
+  test('killed with -9: its job goes on at the next start from its checkpoint, no attempt used up', async () => {
+    const client = open();
+    const job = await client.submit('counting', { chunks: 20, chunkMs: 50, journal: journal() });
+    {
+      await using first = worker();
+      await first.says('state');
+      while ((await job.status()).progress.chunks < 5) await wait(10);
+      first.process.kill('SIGKILL');
+      await first.ended;
+    }
+    expect((await job.status()).state).toBe('running');
+    await using second = worker();
+    await second.says('started');
+    expect(await job.result()).toBe(190);
+    const { history, attempt, progress } = await job.status();
+    expect(history.map(({ state, reason }) => reason ?? state)).toEqual([
+      'queued',
+      'running',
+      'its owner is gone',
+      'running',
+      'completed',
+    ]);
+    expect({ attempt, chunks: progress.chunks }).toEqual({ attempt: 1, chunks: 20 });
+    // What was under way when it was killed may have been run twice; what was acknowledged was not.
+    const rows = [];
+    for await (const row of job.rows<{ index: number }>()) rows.push(row.index);
+    expect(rows).toEqual(Array.from({ length: 20 }, (_, index) => index));
+    expect(chunksRun().length).toBeLessThanOrEqual(21);
+    await client.stop();
+  });
+
+  test('killed with -9 beside another that lives: that one takes its job', async () => {
+    const client = open();
+    await using first = worker();
+    await first.says('started');
+    const job = await client.submit('counting', { chunks: 40, chunkMs: 50, journal: journal() });
+    await first.says('state');
+    await using second = worker();
+    await second.says('started');
+    first.process.kill('SIGKILL');
+    expect(await job.result()).toBe(780);
+    expect((await job.status()).attempt).toBe(1);
+    await client.stop();
+  });
+
+  test('two workers run each of many jobs once', async () => {
+    await using first = worker();
+    await using second = worker();
+    await Promise.all([first.says('started'), second.says('started')]);
+    const client = open();
+    const jobs = [];
+    for (let index = 0; index < 12; index += 1)
+      jobs.push(await client.submit('counting', { chunks: 2, journal: journal() }));
+    expect(await Promise.all(jobs.map((job) => job.result()))).toEqual(Array(12).fill(1));
+    expect(chunksRun()).toHaveLength(24);
+    for (const job of jobs) expect((await job.status()).attempt).toBe(1);
+    await client.stop();
+  });
+});
+
+describe('a file that cannot be used is refused by its name, and with what to do', () => {
+  const refused = async (file: string): Promise<string> => {
+    const engine = new SqliteEngine({ path: file });
+    const error = await engine.open(systemClock).then(
+      () => engine.close().then(() => expect.unreachable()),
+      (reason) => reason,
+    );
+    expect(error).toMatchObject({ code: 'ERR_UNSTUCK_ENGINE' });
+    expect(error.message).toContain(file);
+    return error.message;
+  };
+
+  test('in a folder that is missing', async () => {
+    expect(await refused(join(folder, 'none', 'jobs.db'))).toContain('Does its folder exist');
+  });
+
+  test('a folder', async () => {
+    mkdirSync(path);
+    expect(await refused(path)).toContain('cannot be opened');
+  });
+
+  test('no database', async () => {
+    writeFileSync(path, 'id,amount\n'.repeat(1000));
+    expect(await refused(path)).toContain('is no SQLite database. Name another file.');
+  });
+
+  test('of a newer version', async () => {
+    const newer = new DatabaseSync(path);
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    expect(await refused(path)).toContain('got version 99. Use the newer unstuck that wrote it.');
+  });
+});
+
+test('what was asked for while a commit was under way is in the next: many calls, few transactions', async () => {
+  const engine = new SqliteEngine({ path });
+  await engine.open(systemClock);
+  const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
+  const submit = async (first: number) => {
+    for (let id = first; id < first + 20; id += 1)
+      await engine.submit([{ ...newJob, id: `job-${id}`, idempotencyKey: null }]);
+  };
+  await Promise.all(Array.from({ length: 50 }, (_, caller) => submit(caller * 20)));
+  expect(await engine.count(['queued'])).toBe(1000);
+  // Each of the 50 callers waits for its own write to be durable; together they took some 20 turns.
+  expect(engine.commits).toBeLessThan(100);
+  await engine.close();
+});
