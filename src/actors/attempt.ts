@@ -2,6 +2,7 @@
 // one `Launch` (isolation/inlineAttempt.ts, isolation/isolatedAttempt.ts).
 
 import type { Logger } from 'pino';
+import type { ProcessGroup } from '../engines/engine.ts';
 import type { TimeoutKind } from '../machines/states.ts';
 import type { AttemptOutcome } from '../machines/verdict.ts';
 import type { AttemptStart } from './foldChunks.ts';
@@ -40,6 +41,8 @@ export interface AttemptSpec {
 
 /** What an attempt reports while it lives. `ended` comes last, once, and only when nothing of it runs. */
 export interface AttemptPort {
+  /** It has processes of its own. */
+  started(group: ProcessGroup): void;
   heartbeat(): void;
   acknowledged(): void;
   total(items: number): void;

@@ -5,7 +5,7 @@
 
 import { fromCallback } from 'xstate';
 import type { Clock } from '../engines/clock.ts';
-import { type Engine, StaleAttemptError } from '../engines/engine.ts';
+import { type Engine, type ProcessGroup, StaleAttemptError } from '../engines/engine.ts';
 import type { AttemptCommand, JobEvent } from '../machines/jobMessages.ts';
 import type { AttemptHandle, AttemptPort, AttemptSpec, Launch } from './attempt.ts';
 import { gatherMs, toFailure } from './isolation/protocol.ts';
@@ -16,6 +16,7 @@ export interface LiveAttempt extends AttemptSpec {
   readonly chunksDone: number;
   /** What to end it with, as soon as it runs. */
   launched(handle: AttemptHandle): void;
+  started(group: ProcessGroup): void;
   lived(): void;
   progressed(items: number): void;
   counted(total: number): void;
@@ -69,6 +70,7 @@ export function createChunkProcessor(
       report({ type: 'chunk.heartbeat' });
     });
     const port: AttemptPort = {
+      started: (group) => live.started(group),
       heartbeat() {
         if (!isRefused) return beats.beat();
         // Once is enough: it may go on for ever.

@@ -53,6 +53,16 @@ export interface Transition {
   readonly stop?: StopRecord;
 }
 
+/** The processes of an attempt, so that whoever takes the job over can end them first. */
+export interface ProcessGroup {
+  /** Names the boot of the machine. */
+  readonly boot: string;
+  /** Of its leader, and so of the group. */
+  readonly pid: number;
+  /** The leader's start, as the kernel counts it: a process id comes again. */
+  readonly startedAt: string;
+}
+
 /** A job as stored. Times are wall ms; null = not yet, or off. */
 export interface StoredJob extends Omit<NewJob, 'idempotencyKey'> {
   readonly state: JobState;
@@ -61,6 +71,8 @@ export interface StoredJob extends Omit<NewJob, 'idempotencyKey'> {
   /** Of the live attempt; null at rest and at the end. */
   readonly token: string | null;
   readonly owner: string | null;
+  /** Of the live attempt, where it runs in processes of its own. */
+  readonly group: ProcessGroup | null;
   readonly submittedAt: number;
   /** Of the live or last attempt. */
   readonly startedAt: number | null;
@@ -102,6 +114,8 @@ export interface Beat {
   /** Wall ms of the last sign of life; null where none came since the last beat. */
   readonly heartbeatAt: number | null;
   readonly total: number | null;
+  /** Its processes; null or absent where it has none of its own, or nothing new. */
+  readonly group?: ProcessGroup | null;
 }
 
 export interface BeatReply {

@@ -58,6 +58,7 @@ export class MemoryEngine implements Engine {
         attempt: 0,
         token: null,
         owner: null,
+        group: null,
         submittedAt: now,
         startedAt: null,
         endedAt: null,
@@ -109,6 +110,7 @@ export class MemoryEngine implements Engine {
         startedAt: now,
         lastHeartbeatAt: now,
         lastProgressAt: now,
+        group: null,
         intent: null,
         timeout: null,
         reason: null,
@@ -125,12 +127,13 @@ export class MemoryEngine implements Engine {
   }
 
   async beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
-    return beats.map(({ id, token, heartbeatAt, total }) => {
+    return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
       const row = this.#jobs.get(id);
       if (row === undefined || row.token !== token) return { id, token, held: false, intent: null };
       row.leaseUntil = this.#time().monotonic() + leaseMs;
       if (heartbeatAt !== null) row.lastHeartbeatAt = heartbeatAt;
       if (total !== null) row.total = total;
+      if (group !== null) row.group = group;
       if (heartbeatAt !== null || total !== null) this.#changed(row);
       return { id, token, held: true, intent: row.intent };
     });
@@ -185,7 +188,17 @@ export class MemoryEngine implements Engine {
     });
     this.#live.delete(row);
     this.#unrest(row);
-    Object.assign(row, { state, timeout, reason, failure, stop, token: null, owner: null, intent: null });
+    Object.assign(row, {
+      state,
+      timeout,
+      reason,
+      failure,
+      stop,
+      token: null,
+      owner: null,
+      group: null,
+      intent: null,
+    });
     if (isFinal(state)) {
       row.endedAt = now;
       row.result = typeof verdict.result === 'string' ? verdict.result : null;

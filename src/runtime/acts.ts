@@ -2,6 +2,7 @@
 // is stored; alive here its actor is told; alive elsewhere the intent is stored for its owner to see.
 
 import type { Logger } from 'pino';
+import { endGroup } from '../actors/isolation/processGroup.ts';
 import { toFailure } from '../actors/isolation/protocol.ts';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
@@ -60,9 +61,13 @@ export class Acts {
     }
   }
 
-  /** A job whose owner is gone goes back to the queue, or where it was being sent. */
+  /**
+   * A job whose owner is gone goes back to the queue, or where it was being sent; once nothing of its attempt runs on
+   * this machine any more.
+   */
   async recover(job: StoredJob): Promise<void> {
     const { clock, logger } = this.#host;
+    if (job.group !== null) await endGroup(job.group);
     const facts = chartInput(job, clock.now(), false);
     const intent: StopIntent = job.intent ?? { kind: 'handBack' };
     const verdict = verdictOfStop(facts, null, intent, { kind: 'stopped' }, clock.now());

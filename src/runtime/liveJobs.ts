@@ -9,7 +9,7 @@ import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor
 import { createSettle, createStoreIntent } from '../actors/engineWrites.ts';
 import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
-import type { Beat, BeatReply, Engine, FrozenSettings, StoredJob } from '../engines/engine.ts';
+import type { Beat, BeatReply, Engine, FrozenSettings, ProcessGroup, StoredJob } from '../engines/engine.ts';
 import { jobMachine } from '../machines/job.ts';
 import type { JobEmitted, JobEvent } from '../machines/jobMessages.ts';
 import { stopBudgetMs } from '../machines/ladder.ts';
@@ -33,6 +33,7 @@ interface LiveJob {
   lastProgressAt: number;
   /** Since the last round of beats. */
   hasNews: boolean;
+  group: ProcessGroup | null;
   handle: AttemptHandle | null;
   isOver: boolean;
   chunks: number;
@@ -48,6 +49,8 @@ export interface LiveJobsHost {
   definitionOf(name: string): AnyDefinition;
   /** An attempt is proven over. */
   slotFreed(): void;
+  /** A live attempt has something that must not wait for the next round. */
+  beatSoon(): void;
   engineFailed(error: unknown): void;
   /** A job that is or was alive here came to a new state, or finished a chunk. */
   changed(what: keyof JobEvents, status: () => JobStatus): void;
@@ -171,6 +174,7 @@ export class LiveJobs {
       lastHeartbeatAt: clock.now(),
       lastProgressAt: clock.now(),
       hasNews: false,
+      group: null,
       handle: null,
       isOver: false,
       chunks: job.chunks,
@@ -207,6 +211,7 @@ export class LiveJobs {
         token,
         heartbeatAt: hasNews ? live.lastHeartbeatAt : null,
         total: hasNews ? live.total : null,
+        group: live.group,
       };
     });
   }
@@ -282,6 +287,11 @@ export class LiveJobs {
       reuse: definition.reuse === true,
       log,
       launch: this.#host.launchIn(isolation),
+      started: (group) => {
+        const live = this.#attempts.get(token);
+        if (live !== undefined) live.group = group;
+        this.#host.beatSoon();
+      },
       lived,
       progressed: (items) => {
         lived();

@@ -73,6 +73,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
       slotFreed: () => this.#supervision?.slotFreed(),
+      beatSoon: () => this.#supervision?.beatSoon(),
       engineFailed: (error) => this.#supervision?.engineFailed(error),
       changed: (what, status) => {
         this.#supervision?.checkQuiet();

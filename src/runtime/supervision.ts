@@ -96,8 +96,7 @@ export class Supervision {
     this.#unwatch = engine.watch((id, state) => {
       if (isAtRest(state)) this.#wake();
       // Asked for elsewhere: what was asked here has the actor stopping by now.
-      else if (state === 'stopping' && live.status(id)?.state === 'running')
-        this.#leaseKeeper.send({ type: 'beat.now' });
+      else if (state === 'stopping' && live.status(id)?.state === 'running') this.beatSoon();
     });
   }
 
@@ -133,6 +132,10 @@ export class Supervision {
     ) {
       this.#quiet.resolve();
     }
+  }
+
+  beatSoon(): void {
+    this.#leaseKeeper.send({ type: 'beat.now' });
   }
 
   startMonitor(): void {

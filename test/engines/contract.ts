@@ -279,6 +279,17 @@ export function engineContract(name: string, create: () => Engine): void {
         expect((await claimOne()).attempt).toBe(1);
       });
 
+      test('has its process group kept while it lives, and no longer', async () => {
+        const group = { boot: 'b', pid: 7, startedAt: '100' };
+        await submit();
+        const { id, token } = await claimOne();
+        await engine.beat([{ id, token, heartbeatAt: null, total: null, group }], 15_000);
+        await engine.beat([{ id, token, heartbeatAt: null, total: null }], 15_000);
+        expect((await engine.get(id))?.group).toEqual(group);
+        await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
+        expect((await engine.get(id))?.group).toBeNull();
+      });
+
       test('is told with its next beat what was asked of it', async () => {
         await submit();
         const { id, token } = await claimOne();

@@ -104,6 +104,30 @@ describe('with a worker in another process', () => {
     await client.stop();
   });
 
+  // Waits out a lease of 15 s.
+  test('stopped beyond its lease: its attempt is ended before another takes the job', async () => {
+    const client = open();
+    await using first = worker();
+    await first.says('started');
+    const job = await client.submit('counting', { chunks: 400, chunkMs: 50, journal: journal() });
+    const { children } = await first.says('state');
+    await using second = worker();
+    await second.says('started');
+    expect(children).toHaveLength(1);
+    await wait(300);
+    first.process.kill('SIGSTOP');
+    const { children: next } = await second.says('state');
+    expect(children.filter(isAlive)).toEqual([]);
+    expect(next).toHaveLength(1);
+    first.process.kill('SIGCONT');
+    expect(await job.result()).toBe(79_800);
+    const rows = [];
+    for await (const row of job.rows<{ index: number }>()) rows.push(row.index);
+    expect(rows).toEqual(Array.from({ length: 400 }, (_, index) => index));
+    expect((await job.status()).attempt).toBe(1);
+    await client.stop();
+  });
+
   test('two workers run each of many jobs once', async () => {
     await using first = worker();
     await using second = worker();

@@ -1,6 +1,7 @@
 // A process or thread that runs attempts, one after another: started, told what to run, and ended for certain.
 // What one is made of is in processChild.ts and threadChild.ts.
 
+import type { ProcessGroup } from '../../engines/engine.ts';
 import type { StoredFailure } from '../../machines/verdict.ts';
 import type { WatchLimits } from '../attempt.ts';
 import type { ChildMessage, HostMessage, Stream, WatchdogWord } from './protocol.ts';
@@ -24,6 +25,7 @@ export interface ChildListener {
 
 export interface Child {
   readonly kind: 'process' | 'thread';
+  readonly group: ProcessGroup | null;
   /** Nothing where it is ending: its exit says the rest. */
   post(message: HostMessage): void;
   /** Who hears it from now on: a new attempt. */

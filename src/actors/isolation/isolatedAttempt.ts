@@ -39,6 +39,7 @@ export function runInChild(
   };
 
   child.hold(true);
+  if (child.group !== null) port.started(child.group);
   child.listen({
     message(message) {
       isUnborn = false;

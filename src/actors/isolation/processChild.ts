@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Child, ChildListener, Exit } from './child.ts';
 import { childFlags } from './childFlags.ts';
 import { OutputReader } from './outputLines.ts';
-import { othersInGroup, signalGroup } from './processGroup.ts';
+import { groupOf, othersInGroup, signalGroup, untilGroupGone } from './processGroup.ts';
 import {
   type ChildMessage,
   type HostMessage,
@@ -86,6 +86,7 @@ export function startProcess(): Child {
   });
   return {
     kind: 'process',
+    group: pid === undefined ? null : groupOf(pid),
     gone,
     // A channel that is closed belongs to a child that is ending; its exit says the rest.
     post(message: HostMessage) {
@@ -113,14 +114,6 @@ export function startProcess(): Child {
       for (const stream of child.stdio) (stream as { ref?(): void; unref?(): void } | null)?.[act]?.();
     },
   };
-}
-
-/** Kills what is left of a group whose leader was reaped, until a look shows that nothing is. */
-async function untilGroupGone(group: number): Promise<void> {
-  for (let waitMs = 2; othersInGroup(group) !== 'none'; waitMs = Math.min(waitMs * 2, 250)) {
-    signalGroup(group, 'SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
 }
 
 /**

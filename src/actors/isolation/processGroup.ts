@@ -2,6 +2,7 @@
 // in every trial, grandchildren still ran when it came.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import type { ProcessGroup } from '../../engines/engine.ts';
 
 /**
  * Signals every process of the group; nothing where none is left, or where one belongs to another user by now.
@@ -45,12 +46,50 @@ function answersSignal(group: number): boolean {
   }
 }
 
-/** `/proc/PID/stat`: after the name, which may hold anything, come state, parent and group (proc(5)). */
-function readStat(pid: string): { state: string; group: number } | null {
+/** Kills what is left of a group, until a look shows that nothing is. Its leader must be reaped, or not a child of ours. */
+export async function untilGroupGone(group: number): Promise<void> {
+  for (let waitMs = 2; othersInGroup(group) !== 'none'; waitMs = Math.min(waitMs * 2, 250)) {
+    signalGroup(group, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** The group of a child, by which another process can know it; null where there is no `/proc`. */
+export function groupOf(pid: number): ProcessGroup | null {
+  try {
+    const leader = readStat(String(pid));
+    return leader === null ? null : { boot: bootId(), pid, startedAt: leader.startedAt };
+  } catch {
+    return null;
+  }
+}
+
+/** Ends the group of an attempt whose owner is gone or silent, and proves it. At once where none of it is left. */
+export async function endGroup({ boot, pid, startedAt }: ProcessGroup): Promise<void> {
+  if (boot !== bootId()) return;
+  const leader = readStat(String(pid));
+  // A process that carries the number but started at another time is a stranger: then the group had ended, for a
+  // number is not given again while a group has it.
+  if (leader !== null && leader.startedAt !== startedAt) return;
+  signalGroup(pid, 'SIGKILL');
+  for (;;) {
+    const state = readStat(String(pid));
+    const isOver = state === null || state.startedAt !== startedAt || 'ZX'.includes(state.state);
+    if (isOver && othersInGroup(pid) === 'none') return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+/** `/proc/PID/stat`: after the name, which may hold anything, come state, parent and group; the start is the 22nd (proc(5)). */
+function readStat(pid: string): { state: string; group: number; startedAt: string } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state = '', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 3);
-    return { state, group: Number(group) };
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', group: Number(fields[2]), startedAt: fields[19] ?? '' };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return null;

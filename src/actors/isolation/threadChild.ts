@@ -40,6 +40,7 @@ export function startThread(): Child {
   const terminate = () => void worker.terminate();
   return {
     kind: 'thread',
+    group: null,
     gone,
     post: (message) => port.postMessage(message),
     listen(next) {

@@ -44,6 +44,7 @@ export interface JobRow extends Pick<StoredJob, Same> {
   leaseUntil: number | null;
   boot: string | null;
   holder: string | null;
+  processGroup: string | null;
 }
 
 export function fromRow(row: JobRow): StoredJob {
@@ -56,6 +57,7 @@ export function fromRow(row: JobRow): StoredJob {
     leaseUntil: _lease,
     boot: _boot,
     holder: _holder,
+    processGroup,
     settings,
     intent,
     failure,
@@ -66,6 +68,7 @@ export function fromRow(row: JobRow): StoredJob {
   return {
     ...same,
     settings: JSON.parse(settings, (_, value) => (value === null ? Infinity : value)),
+    group: fromText(processGroup),
     intent: fromText(intent),
     failure: fromText(failure),
     stop: fromText(stop),

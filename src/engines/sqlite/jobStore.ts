@@ -110,7 +110,7 @@ export class JobStore {
     return candidates.slice(0, limit).map(({ seq, id, attempt }) => {
       this.#run(
         `UPDATE jobs SET state = 'running', attempt = attempt + 1, token = :token, owner = :owner,
-           startedAt = :now, lastHeartbeatAt = :now, lastProgressAt = :now, intent = NULL, timeout = NULL,
+           startedAt = :now, lastHeartbeatAt = :now, lastProgressAt = :now, processGroup = NULL, intent = NULL, timeout = NULL,
            reason = NULL, failure = NULL, stop = NULL, place = NULL, ready = NULL, dueAt = NULL,
            leaseUntil = :leaseUntil, boot = :boot, holder = :holder, history = history || :entry
          WHERE seq = :seq`,
@@ -131,12 +131,13 @@ export class JobStore {
   }
 
   beat(at: Instant, beats: readonly Beat[], leaseMs: number): BeatReply[] {
-    return beats.map(({ id, token, heartbeatAt, total }) => {
+    return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
       const row = this.#get<Pick<JobRow, 'intent'>>(
         `UPDATE jobs SET leaseUntil = :leaseUntil,
-           lastHeartbeatAt = coalesce(:heartbeatAt, lastHeartbeatAt), total = coalesce(:total, total)
+           lastHeartbeatAt = coalesce(:heartbeatAt, lastHeartbeatAt), total = coalesce(:total, total),
+           processGroup = coalesce(:group, processGroup)
          WHERE id = :id AND token = :token RETURNING intent`,
-        { id, token, heartbeatAt, total, leaseUntil: at.monotonic + leaseMs },
+        { id, token, heartbeatAt, total, group: toText(group), leaseUntil: at.monotonic + leaseMs },
       );
       if (row === undefined) return { id, token, held: false, intent: null };
       if (heartbeatAt !== null || total !== null) this.#tell(id);
@@ -196,7 +197,7 @@ export class JobStore {
     this.#run(
       `UPDATE jobs SET state = :state, attempt = :attempt, timeout = :timeout, reason = :reason,
          failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL, leaseUntil = NULL,
-         boot = NULL, holder = NULL, endedAt = :endedAt, result = :result, notBefore = :notBefore, place = :place,
+         boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result, notBefore = :notBefore, place = :place,
          ready = :ready, dueAt = :dueAt, history = history || :entry
        WHERE seq = :seq`,
       {

@@ -50,7 +50,8 @@ const migrations: readonly string[] = [
     -- holder's lock (holderLock.ts).
     leaseUntil REAL,
     boot TEXT,
-    holder TEXT
+    holder TEXT,
+    processGroup TEXT
   ) STRICT;
   CREATE UNIQUE INDEX jobs_by_key ON jobs (name, idempotencyKey) WHERE idempotencyKey IS NOT NULL;
   CREATE INDEX jobs_ready ON jobs (name, priority DESC, place) WHERE ready = 1;
