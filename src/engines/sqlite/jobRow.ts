@@ -2,7 +2,7 @@
 // as null, and no setting is null otherwise.
 
 import type { JobState, TimeoutKind } from '../../machines/states.ts';
-import type { StoredJob } from '../engine.ts';
+import type { FrozenSettings, StoredJob } from '../engine.ts';
 
 type Same =
   | 'id'
@@ -67,13 +67,27 @@ export function fromRow(row: JobRow): StoredJob {
   } = row;
   return {
     ...same,
-    settings: JSON.parse(settings, (_, value) => (value === null ? Infinity : value)),
+    settings: settingsFrom(settings),
     group: fromText(processGroup),
     intent: fromText(intent),
     failure: fromText(failure),
     stop: fromText(stop),
     history: JSON.parse(`[${history}]`),
   };
+}
+
+/** Most jobs have the settings of the one before: parsed once, for they are frozen. */
+let lastSettings: { text: string; settings: FrozenSettings } | null = null;
+
+function settingsFrom(text: string): FrozenSettings {
+  if (lastSettings?.text !== text) {
+    const settings = JSON.parse(text, (_, value) => {
+      if (value === null) return Infinity;
+      return typeof value === 'object' ? Object.freeze(value) : value;
+    });
+    lastSettings = { text, settings };
+  }
+  return lastSettings.settings;
 }
 
 export function toText(value: object | null): string | null {

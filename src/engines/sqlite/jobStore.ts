@@ -13,10 +13,9 @@ import {
   type JobQuery,
   type NewJob,
   StaleAttemptError,
-  type StoredJob,
   type Transition,
 } from '../engine.ts';
-import { dueAtRest, fromRow, type JobRow, toText } from './jobRow.ts';
+import { dueAtRest, type JobRow, toText } from './jobRow.ts';
 
 /** The caller's clocks at the time of the call, ms. */
 export interface Instant {
@@ -51,7 +50,7 @@ export class JobStore {
     this.#changed = changed;
   }
 
-  submit(at: Instant, jobs: readonly NewJob[]): StoredJob[] {
+  submit(at: Instant, jobs: readonly NewJob[]): JobRow[] {
     // All or none: nothing is stored before all of them were looked at.
     const known = jobs.map(({ name, idempotencyKey }) =>
       idempotencyKey === null
@@ -63,15 +62,15 @@ export class JobStore {
     );
     return jobs.map((job, index) => {
       const older = known[index];
-      if (older !== undefined) return fromRow(older);
+      if (older !== undefined) return older;
       const dueAfter = (seconds: number) => (seconds === Infinity ? null : at.now + seconds * 1000);
       const queueDueAt = dueAfter(job.settings.queueTimeoutSeconds);
       const deadlineAt = dueAfter(job.settings.deadlineSeconds);
-      this.#run(
+      return this.#change(
         `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, retryOf, state,
            submittedAt, queueDueAt, deadlineAt, history, place, ready, dueAt)
          VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :retryOf, 'queued',
-           :submittedAt, :queueDueAt, :deadlineAt, :history, :place, :ready, :dueAt)`,
+           :submittedAt, :queueDueAt, :deadlineAt, :history, :place, :ready, :dueAt) RETURNING *`,
         {
           ...job,
           settings: JSON.stringify(job.settings),
@@ -84,7 +83,6 @@ export class JobStore {
           dueAt: dueAtRest({ startedAt: null, queueDueAt, deadlineAt }),
         },
       );
-      return this.#told(job.id);
     });
   }
 
@@ -96,7 +94,7 @@ export class JobStore {
       names,
       leaseMs,
     }: { owner: string; limit: number; names: readonly string[]; leaseMs: number },
-  ): StoredJob[] {
+  ): JobRow[] {
     this.#ripen(at);
     const candidates = names.flatMap((name) =>
       this.#all<{ seq: number; id: string; priority: number; place: number; attempt: number }>(
@@ -107,13 +105,13 @@ export class JobStore {
       ),
     );
     candidates.sort((a, b) => b.priority - a.priority || a.place - b.place);
-    return candidates.slice(0, limit).map(({ seq, id, attempt }) => {
-      this.#run(
+    return candidates.slice(0, limit).map(({ seq, attempt }) =>
+      this.#change(
         `UPDATE jobs SET state = 'running', attempt = attempt + 1, token = :token, owner = :owner,
            startedAt = :now, lastHeartbeatAt = :now, lastProgressAt = :now, processGroup = NULL, intent = NULL, timeout = NULL,
            reason = NULL, failure = NULL, stop = NULL, place = NULL, ready = NULL, dueAt = NULL,
            leaseUntil = :leaseUntil, boot = :boot, holder = :holder, history = history || :entry
-         WHERE seq = :seq`,
+         WHERE seq = :seq RETURNING *`,
         {
           seq,
           // The number alone could come again where a file is put back from a copy.
@@ -125,9 +123,8 @@ export class JobStore {
           holder: this.#here.holder,
           entry: entryOf({ state: 'running', at: at.now, attempt: attempt + 1 }),
         },
-      );
-      return this.#told(id);
-    });
+      ),
+    );
   }
 
   beat(at: Instant, beats: readonly Beat[], leaseMs: number): BeatReply[] {
@@ -188,18 +185,18 @@ export class JobStore {
     this.#tell(id);
   }
 
-  settle(at: Instant, id: string, token: string | null, verdict: Verdict): StoredJob {
+  settle(at: Instant, id: string, token: string | null, verdict: Verdict): JobRow {
     const job = this.#current(id, token, 'settlement');
     if (token === null && !isAtRest(job.state)) throw new StaleAttemptError(id, 'settlement');
     const { state, timeout, reason, failure, stop, notBefore } = verdict;
     const isOver = isFinal(state);
     const attempt = state === 'queued' ? job.attempt - 1 : job.attempt;
-    this.#run(
+    return this.#change(
       `UPDATE jobs SET state = :state, attempt = :attempt, timeout = :timeout, reason = :reason,
          failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL, leaseUntil = NULL,
          boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result, notBefore = :notBefore, place = :place,
          ready = :ready, dueAt = :dueAt, history = history || :entry
-       WHERE seq = :seq`,
+       WHERE seq = :seq RETURNING *`,
       {
         seq: job.seq,
         state,
@@ -224,7 +221,6 @@ export class JobStore {
         }),
       },
     );
-    return this.#told(id);
   }
 
   promote(_: Instant, id: string): void {
@@ -238,19 +234,18 @@ export class JobStore {
     this.#tell(id);
   }
 
-  get(_: Instant, id: string): StoredJob | null {
-    const row = this.#get<JobRow>('SELECT * FROM jobs WHERE id = :id', { id });
-    return row === undefined ? null : fromRow(row);
+  get(_: Instant, id: string): JobRow | null {
+    return this.#get<JobRow>('SELECT * FROM jobs WHERE id = :id', { id }) ?? null;
   }
 
-  /** A page of jobs, newest first, of those submitted before `before`; with what the next page begins at. */
+  /** A page of jobs, newest first, of those whose `seq` is below `before`. */
   listPage(
     _: Instant,
     { states, name, limit }: Required<Pick<JobQuery, 'limit'>> & JobQuery,
     before: number,
-  ): { jobs: StoredJob[]; last: number } {
+  ): JobRow[] {
     const wanted = states?.map((_, index) => `:state${index}`).join();
-    const rows = this.#all<JobRow>(
+    return this.#all<JobRow>(
       `SELECT * FROM jobs WHERE seq < :before ${wanted === undefined ? '' : `AND state IN (${wanted})`}
          ${name === undefined ? '' : 'AND name = :name'} ORDER BY seq DESC LIMIT :limit`,
       {
@@ -260,7 +255,6 @@ export class JobStore {
         ...Object.fromEntries((states ?? []).map((state, index) => [`state${index}`, state])),
       },
     );
-    return { jobs: rows.map(fromRow), last: rows.at(-1)?.seq ?? 0 };
   }
 
   /** Ids of a page of the queue, in the order in which they will start. */
@@ -290,10 +284,8 @@ export class JobStore {
     return { rows: found.map(({ row }) => row), last: found.at(-1)?.n ?? after };
   }
 
-  due(at: Instant): StoredJob[] {
-    return this.#all<JobRow>('SELECT * FROM jobs WHERE dueAt <= :now ORDER BY dueAt', { now: at.now }).map(
-      fromRow,
-    );
+  due(at: Instant): JobRow[] {
+    return this.#all('SELECT * FROM jobs WHERE dueAt <= :now ORDER BY dueAt', { now: at.now });
   }
 
   nextDueAt(at: Instant): number | null {
@@ -310,7 +302,7 @@ export class JobStore {
     return next === Infinity ? null : next;
   }
 
-  lapsed(at: Instant): StoredJob[] {
+  lapsed(at: Instant): JobRow[] {
     const { boot, holder: self } = this.#here;
     const holders = this.#all<{ holder: string }>(
       'SELECT DISTINCT holder FROM jobs WHERE token IS NOT NULL',
@@ -322,7 +314,7 @@ export class JobStore {
         `SELECT * FROM jobs WHERE token IS NOT NULL AND holder = :holder
            AND (:isGone OR leaseUntil < :monotonic OR boot <> :boot)`,
         { holder, isGone: isGone ? 1 : 0, monotonic: at.monotonic, boot },
-      ).map(fromRow);
+      );
     });
   }
 
@@ -374,18 +366,18 @@ export class JobStore {
   }
 
   #tell(id: string): void {
-    this.#told(id);
+    this.#changed(id, this.#row(id).state);
   }
 
-  /** The row as it is now, and the news of it. */
-  #told(id: string): StoredJob {
-    const job = fromRow(this.#row(id));
-    this.#changed(id, job.state);
-    return job;
+  /** Runs what changes one job and returns its row; the news of it. */
+  #change(sql: string, bindings: object): JobRow {
+    const row = this.#statement(sql).get(bindings as Bindings) as unknown as JobRow;
+    this.#changed(row.id, row.state);
+    return row;
   }
 
-  #run(sql: string, bindings: Bindings | (NewJob & Bindings)): void {
-    this.#statement(sql).run(bindings as Bindings);
+  #run(sql: string, bindings: Bindings): void {
+    this.#statement(sql).run(bindings);
   }
 
   #get<Row>(sql: string, bindings: Bindings): Row | undefined {

@@ -21,6 +21,7 @@ import {
   type StoredJob,
 } from '../engine.ts';
 import type { Answer, Call, Committed, OpenOrder, StoreMethod } from './databaseThread.ts';
+import { fromRow } from './jobRow.ts';
 import type { JobStore } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
@@ -86,11 +87,11 @@ export class SqliteEngine implements Engine {
   }
 
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
-    return this.#call('submit', jobs);
+    return this.#call('submit', jobs).then((rows) => rows.map(fromRow));
   }
 
   claim(claim: Args<'claim'>[0]): Promise<StoredJob[]> {
-    return this.#call('claim', claim);
+    return this.#call('claim', claim).then((rows) => rows.map(fromRow));
   }
 
   beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
@@ -106,7 +107,7 @@ export class SqliteEngine implements Engine {
   }
 
   settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
-    return this.#call('settle', id, token, verdict);
+    return this.#call('settle', id, token, verdict).then(fromRow);
   }
 
   promote(id: string): Promise<void> {
@@ -114,18 +115,18 @@ export class SqliteEngine implements Engine {
   }
 
   get(id: string): Promise<StoredJob | null> {
-    return this.#call('get', id);
+    return this.#call('get', id).then((row) => (row === null ? null : fromRow(row)));
   }
 
   async *list({ limit = Infinity, ...query }: JobQuery): AsyncIterable<StoredJob> {
     let before = Number.MAX_SAFE_INTEGER;
     for (let left = limit; left > 0; ) {
       const size = Math.min(left, pageSize);
-      const { jobs, last } = await this.#call('listPage', { ...query, limit: size }, before);
-      yield* jobs;
-      if (jobs.length < size) return;
+      const rows = await this.#call('listPage', { ...query, limit: size }, before);
+      yield* rows.map(fromRow);
+      if (rows.length < size) return;
       left -= size;
-      before = last;
+      before = rows.at(-1)?.seq ?? 0;
     }
   }
 
@@ -151,7 +152,7 @@ export class SqliteEngine implements Engine {
   }
 
   due(): Promise<StoredJob[]> {
-    return this.#call('due');
+    return this.#call('due').then((rows) => rows.map(fromRow));
   }
 
   nextDueAt(): Promise<number | null> {
@@ -159,7 +160,7 @@ export class SqliteEngine implements Engine {
   }
 
   lapsed(): Promise<StoredJob[]> {
-    return this.#call('lapsed');
+    return this.#call('lapsed').then((rows) => rows.map(fromRow));
   }
 
   watch(changed: (id: string, state: JobState) => void): () => void {
