@@ -3,7 +3,7 @@
 // messages that were waiting when it fired have been read (a blocked host must not mistake its own pause for
 // the silence of a job).
 
-import type { Clock } from '../engines/clock.ts';
+import type { Absence, Clock } from '../engines/clock.ts';
 
 const longestMs = 2 ** 31 - 1;
 
@@ -38,4 +38,32 @@ export const systemClock: Clock = {
     if (timeout !== null) clearTimeout(timeout);
     if (immediate !== null) clearImmediate(immediate);
   },
+  watchAbsence,
 };
+
+const tickMs = 100;
+/** A tick that comes so much late was kept from coming: we were not there. */
+const gapMs = 250;
+
+function watchAbsence(): Absence {
+  let tickedAt = monotonic();
+  let endedAt = -Infinity;
+  let totalMs = 0;
+  const tick = () => {
+    const now = monotonic();
+    const lateMs = now - tickedAt - tickMs;
+    tickedAt = now;
+    if (lateMs <= gapMs) return;
+    endedAt = now;
+    totalMs += lateMs;
+  };
+  const ticker = setInterval(tick, tickMs).unref();
+  return {
+    look() {
+      // The ticker may be due behind whoever asks.
+      if (monotonic() - tickedAt > tickMs) tick();
+      return { endedAt, totalMs };
+    },
+    stop: () => clearInterval(ticker),
+  };
+}

@@ -8,4 +8,15 @@ export interface Clock {
   /** Never early, of any length; Infinity never fires. */
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
+  /**
+   * Begins to notice when this process was not there (its loop blocked, stopped). Absent where time is simulated:
+   * nothing can be missed there.
+   */
+  watchAbsence?(): Absence;
+}
+
+export interface Absence {
+  /** When the last absence ended, and how long all of them together were since the watch began. Monotonic ms. */
+  look(): { endedAt: number; totalMs: number };
+  stop(): void;
 }

@@ -277,13 +277,15 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   #slotsLost(): void {
     const { onSlotsLost, logger } = this.#options;
-    if (onSlotsLost === 'stay' || this.#live.unconfirmed().length < this.maxConcurrentJobs) return;
+    const areLost = () =>
+      this.#stopping === null && this.#live.unconfirmed().length >= this.maxConcurrentJobs;
+    if (onSlotsLost === 'stay' || !areLost()) return;
     logger.fatal(
       `all ${this.maxConcurrentJobs} slots are held by attempts that could not be stopped: exiting`,
     );
     logger.flush?.();
     // Time for the line to be written. Attempts in processes end with us, by their watchdogs.
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100);
+    setTimeout(() => areLost() && process.kill(process.pid, 'SIGKILL'), 100);
   }
 
   #announce(what: keyof JobEvents, status: () => JobStatus): void {

@@ -53,6 +53,19 @@ describe.concurrent('after a host', () => {
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
   });
 
+  test('that was stopped with all its children for little longer than their timeout', async () => {
+    await using app = host({ liveSeconds: 9 });
+    const { begun } = await app.says('begun');
+    const processes = new Set(Object.values(begun));
+    for (const pid of processes) process.kill(pid, 'SIGSTOP');
+    // Timers that came due in the absence are less than a second late.
+    await wait(3400);
+    process.kill(app.pid, 'SIGCONT');
+    await wait(300);
+    for (const pid of processes) process.kill(pid, 'SIGCONT');
+    expect((await app.says('ended')).ended).toMatchObject(byLadder);
+  });
+
   test('whose wall clock was set back and forth by a day', async () => {
     await using app = host({ liveSeconds: 6, wallHours: [-24, 24, -24, 0, 24] });
     expect((await app.says('ended')).ended).toMatchObject(byLadder);

@@ -2,12 +2,15 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ChunkContext, defineChunkedJob } from '../../src/index.ts';
 import { type HangName, hangs } from './hangs.ts';
 
 const forged = { type: 'completed', result: '"forged"', stays: false };
+
+/** Where this is the process of an attempt: its pipes to the host. */
+const ownPipes = Symbol.for('unstuck.attempt') in globalThis && parentPort === null ? [3, 4] : [];
 
 /** Beside the hangs: ways to break, to lie and to flood. */
 const others = {
@@ -16,6 +19,7 @@ const others = {
     say();
     await new Promise((resolve) => setTimeout(resolve, 50));
     if (process.connected) process.disconnect();
+    for (const fd of ownPipes.slice(0, 1)) closeSync(fd);
     parentPort?.close();
     for (;;) await new Promise((resolve) => setTimeout(resolve, 10));
   },
@@ -46,16 +50,15 @@ const others = {
       if (!process.stdout.write(megabyte)) await once(process.stdout, 'drain');
     }
   },
-  /** Says that it has completed on every channel it can find. */
+  /** Says that it has completed, or timed out, on every channel it can find, and writes what is no message at all. */
   async forges(say) {
     say();
-    const asOfOld = process as unknown as { _send?(message: object): void };
-    for (const message of [forged, { secret: '', message: forged }, { message: forged }]) {
+    const lines = [forged, { secret: '', message: forged }, { message: forged }, { cause: 'job' }, null];
+    for (const message of lines) {
       process.send?.(message);
-      asOfOld._send?.(message);
       parentPort?.postMessage(message);
       workerData?.port?.postMessage(message);
-      if (process.connected) writeSync(3, `${JSON.stringify(message)}\n`);
+      for (const fd of ownPipes) writeSync(fd, `${JSON.stringify(message)}\ngarbage\n\n`);
     }
     await new Promise(() => {});
   },

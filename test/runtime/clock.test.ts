@@ -5,46 +5,90 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createActor } from 'xstate';
 import { patientClock } from '../../src/actors/patientClock.ts';
 import { systemClock } from '../../src/actors/systemClock.ts';
-import type { Clock } from '../../src/engines/clock.ts';
+import type { Absence } from '../../src/engines/clock.ts';
 import { jobMachine } from '../../src/machines/job.ts';
 import { input } from '../machines/explore.ts';
 import { SimulatedClock } from '../support/simulatedClock.ts';
 
-/** A simulated clock whose timers fire `lagMs` late, as where the process was stopped meanwhile. */
-function lagging(clock: SimulatedClock, lagMs: number): Clock {
-  return {
-    now: () => clock.now(),
-    monotonic: () => clock.monotonic(),
-    setTimeout: (callback, ms) => clock.setTimeout(callback, ms + (ms === 5000 ? lagMs : 0)),
-    clearTimeout: (timer) => clock.clearTimeout(timer),
-  };
+/** A simulated clock on which this process was not there when `missing` says so. */
+class ClockWithAbsence extends SimulatedClock {
+  missing: () => { endedAt: number; totalMs: number } = () => ({ endedAt: -Infinity, totalMs: 0 });
+  watches = 0;
+
+  watchAbsence(): Absence {
+    this.watches += 1;
+    return {
+      look: () => (this.monotonic() === 0 ? { endedAt: -Infinity, totalMs: 0 } : this.missing()),
+      stop: () => {
+        this.watches -= 1;
+      },
+    };
+  }
 }
 
 describe('a patient clock', () => {
-  test.each([
-    [0, 5],
-    [900, 5.9],
-    // We were not there: one more beat.
-    [1100, 7.1],
-    [3_600_000, 3606],
-  ])('lets a timer of 5 s that is %i ms late fire after %f s', async (lagMs, firesAt) => {
-    const clock = new SimulatedClock();
+  const firesAt = async (clock: ClockWithAbsence): Promise<number> => {
     let firedAt = 0;
-    patientClock(lagging(clock, lagMs)).setTimeout(() => {
+    patientClock(clock).setTimeout(() => {
       firedAt = clock.monotonic() / 1000;
     }, 5000);
-    await clock.advance(10_000);
-    expect(firedAt).toBe(firesAt);
+    await clock.advance(100);
+    expect(clock.watches).toBe(0);
+    return firedAt;
+  };
+
+  test.each([
+    ['nothing was missed', -Infinity, 0, 5],
+    ['an absence ended more than a beat ago', 3900, 3000, 5],
+    ['one ended within the last beat', 4600, 3000, 5.6],
+    ['one ended just now', 5000, 2000, 6],
+  ])('where %s', async (_, endedAt, totalMs, seconds) => {
+    const clock = new ClockWithAbsence();
+    clock.missing = () => ({ endedAt, totalMs });
+    expect(await firesAt(clock)).toBe(seconds);
   });
 
-  test('can be told to forget a timer in the extra beat too', async () => {
-    const clock = new SimulatedClock();
-    const patient = patientClock(lagging(clock, 2000));
+  test('gives a second absence its beat too', async () => {
+    const clock = new ClockWithAbsence();
+    clock.missing = () =>
+      clock.monotonic() < 5500 ? { endedAt: 4800, totalMs: 2000 } : { endedAt: 5500, totalMs: 4000 };
+    expect(await firesAt(clock)).toBe(6.5);
+  });
+
+  test('fires at last where absences never end', async () => {
+    const clock = new ClockWithAbsence();
+    // 300 ms of each 900.
+    clock.missing = () => {
+      const gaps = Math.floor(clock.monotonic() / 900);
+      return { endedAt: gaps * 900, totalMs: gaps * 300 };
+    };
+    const seconds = await firesAt(clock);
+    expect(seconds).toBeGreaterThan(5);
+    expect(seconds).toBeLessThan(10);
+  });
+
+  test('can be told to forget a timer while it is patient', async () => {
+    const clock = new ClockWithAbsence();
+    clock.missing = () => ({ endedAt: 5000, totalMs: 2000 });
+    const patient = patientClock(clock);
     const timer = patient.setTimeout(() => expect.unreachable(), 5000);
-    await clock.advance(7.5);
+    await clock.advance(5.5);
     patient.clearTimeout(timer);
     await clock.advance(10);
     expect(clock.pending).toBe(0);
+    expect(clock.watches).toBe(0);
+  });
+
+  // Real time: the subject is a loop that is blocked.
+  test('knows of a loop that was blocked, even before its own ticker does', () => {
+    const absence = systemClock.watchAbsence?.() as Absence;
+    const before = absence.look();
+    const until = performance.now() + 600;
+    while (performance.now() < until);
+    const after = absence.look();
+    absence.stop();
+    expect(after.totalMs).toBeGreaterThan(before.totalMs + 250);
+    expect(after.endedAt).toBeGreaterThan(systemClock.monotonic() - 100);
   });
 });
 

@@ -1,24 +1,35 @@
 // Where attempts run: the same module in each isolation, children started ahead and used once, reuse where it was
 // asked for. Real processes and threads.
 
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { JobProcessor } from '../../src/index.ts';
+import { type JobDefinition, JobProcessor } from '../../src/index.ts';
+import failsToLoadOnce from '../fixtures/failsToLoadOnce.ts';
 import remembering from '../fixtures/remembering.ts';
 import ways from '../fixtures/ways.ts';
 import { capturedLog } from '../support/capturedLog.ts';
 import { children, isAlive } from '../support/processes.ts';
 
 const { logger } = capturedLog();
+const common: JobDefinition<number, { input: number; from: string }> = createRequire(import.meta.url)(
+  '../fixtures/common.cjs',
+);
 const jobs = {
   process: remembering,
   thread: { ...remembering, isolation: 'thread' as const },
   inline: { ...remembering, isolation: 'inline' as const },
   reusedProcess: { ...remembering, reuse: true },
   reusedThread: { ...remembering, isolation: 'thread' as const, reuse: true },
+  /** The same file, without reuse. */
+  sameFile: remembering,
+  common,
+  failsToLoadOnce,
   ways: { ...ways, isolation: 'thread' as const },
 };
-type Name = Exclude<keyof typeof jobs, 'ways'>;
+type Name = Exclude<keyof typeof jobs, 'ways' | 'common' | 'failsToLoadOnce'>;
 const threads = () => readdirSync('/proc/self/task').length;
 let childrenBefore: number[];
 let processor: JobProcessor<typeof jobs>;
@@ -41,6 +52,9 @@ beforeEach(() => {
 afterEach(async () => {
   await processor.stop();
   expect(children()).toEqual(childrenBefore);
+  // Nothing of a child is left in this process either.
+  const handles = process.getActiveResourcesInfo().filter((kind) => kind === 'ProcessWrap');
+  expect(handles).toEqual([]);
 });
 
 test('the same module runs in each isolation', async () => {
@@ -53,6 +67,23 @@ test('the same module runs in each isolation', async () => {
   expect(inThread).toMatchObject({ pid: process.pid, runs: 1 });
   expect(inThread.threadId).toBeGreaterThan(0);
   expect(await run('inline')).toMatchObject({ pid: process.pid });
+});
+
+test('a CommonJS file is a job, in a spare that has just been started too', async () => {
+  await begin({ spares: 2, maxConcurrentJobs: 2 });
+  const submitted = await Promise.all([1, 2, 3].map((input) => processor.submit('common', input)));
+  expect(await Promise.all(submitted.map((job) => job.result()))).toEqual(
+    [1, 2, 3].map((input) => ({ input, from: 'CommonJS' })),
+  );
+});
+
+test.each(['process', 'thread'] as const)('%s: an error message without end is cut', async (name) => {
+  await begin();
+  const job = await processor.submit(name, 'throwsHuge');
+  await job.result().catch(() => {});
+  const { failure } = await job.status();
+  expect(failure?.message.length).toBeLessThan(70_000);
+  expect(failure?.message).toContain('… (20000000 characters)');
 });
 
 describe('a spare', () => {
@@ -117,6 +148,23 @@ describe.each(['reusedProcess', 'reusedThread'] as const)('%s', (name) => {
     expect([third.pid, third.threadId]).toEqual([first.pid, first.threadId]);
   });
 
+  test('is not shown an older environment', async () => {
+    await begin({ maxConcurrentJobs: 1 });
+    expect((await run(name)).variable).toBe(null);
+    process.env.UNSTUCK_TEST = 'new';
+    try {
+      expect((await run(name)).variable).toBe('new');
+    } finally {
+      delete process.env.UNSTUCK_TEST;
+    }
+  });
+
+  test('is not for another job of the same file', async () => {
+    await begin({ maxConcurrentJobs: 1 });
+    await run(name);
+    expect((await run('sameFile')).runs).toBe(1);
+  });
+
   test('is not gone on with once an attempt had to be stopped', async () => {
     await begin({ maxConcurrentJobs: 1 });
     expect((await run(name)).runs).toBe(1);
@@ -132,6 +180,20 @@ describe.each(['reusedProcess', 'reusedThread'] as const)('%s', (name) => {
     await expect(next.result()).rejects.toMatchObject({ kind: 'job' });
     expect(await next.status()).toMatchObject({ stop: { confirmed: true, rung: 'grace' } });
   });
+});
+
+test('a module that could not be loaded is loaded anew by the next attempt', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unstuck-'));
+  process.env.UNSTUCK_TEST_MARKER = join(folder, 'marker');
+  try {
+    await begin({ maxConcurrentJobs: 1 });
+    const job = await processor.submit('failsToLoadOnce', undefined, { retry: { maxAttempts: 2 } });
+    expect(await job.result()).toBe('loaded');
+    expect((await job.status()).attempt).toBe(2);
+  } finally {
+    delete process.env.UNSTUCK_TEST_MARKER;
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a process that an attempt left a child in is not used again, and the child is ended', async () => {

@@ -16,14 +16,16 @@ export interface Outside {
   sign(sign: Sign): void;
 }
 
-/** A job that logs without end must not fill the host's memory: lines beyond so many a beat are dropped. */
+/** A job that logs without end must not fill the host's memory: what is beyond so much a beat is dropped. */
 const mostLinesABeat = 10_000;
+const mostBytesABeat = 8 * 2 ** 20;
 
 type Start = Extract<HostMessage, { type: 'start' }>;
 
 export class AttemptRunner {
   readonly #outside: Outside;
   #attempt: RunningAttempt | null = null;
+  #warm: Promise<unknown> = Promise.resolve();
 
   constructor(outside: Outside) {
     this.#outside = outside;
@@ -32,8 +34,9 @@ export class AttemptRunner {
   receive(message: HostMessage): void {
     if (message.type === 'start') {
       this.#attempt = new RunningAttempt(message, this.#outside);
-      this.#attempt.run();
-    } else if (message.type === 'warm') import(message.module).catch(() => {});
+      // A CommonJS file cannot require what is only half loaded.
+      this.#attempt.run(this.#warm);
+    } else if (message.type === 'warm') this.#warm = import(message.module).catch(() => {});
     else if (message.type === 'ask') this.#attempt?.ask(message.reason);
     else this.#attempt?.saved(message.error);
   }
@@ -53,6 +56,8 @@ class RunningAttempt {
   #saving: PromiseWithResolvers<void> | null = null;
   #sentAt = -Infinity;
   #lines = 0;
+  #bytes = 0;
+  #dropped = 0;
   #isOver = false;
   #isLeaving = false;
 
@@ -63,7 +68,7 @@ class RunningAttempt {
     this.#beats = setInterval(() => this.#beat(), start.beatMs);
   }
 
-  async run(): Promise<void> {
+  async run(warm: Promise<unknown>): Promise<void> {
     const { module, logLevel, attempt } = this.#start;
     const host: AttemptHost = {
       signal: this.#aborter.signal,
@@ -81,18 +86,27 @@ class RunningAttempt {
         return this.#saving.promise;
       },
     };
+    await warm;
+    const code = await this.#load(module);
+    if (code === undefined) return;
     try {
-      const code = defaultExport(await import(module));
-      if (typeof code !== 'object' || code === null || (!('chunks' in code) && !('run' in code))) {
-        throw new TypeError(
-          `${module}: expected a job as its default export, got ${code === undefined ? 'none' : 'something else'}`,
-        );
-      }
-      const result = await foldChunks(code as JobCode, attempt, host);
-      const stays = this.#mayStay();
-      this.#end({ type: 'completed', result, stays }, 0);
+      const result = await foldChunks(code, attempt, host);
+      this.#end({ type: 'completed', result, stays: this.#mayStay() }, 0);
     } catch (error) {
       this.#fail(error, this.#mayStay());
+    }
+  }
+
+  /** A module that could not be loaded is remembered by this child as it was: the next attempt needs another. */
+  async #load(module: string): Promise<JobCode | undefined> {
+    try {
+      const code = defaultExport(await import(module));
+      if (typeof code === 'object' && code !== null && ('chunks' in code || 'run' in code)) return code;
+      const got = code === undefined ? 'none' : 'something else';
+      throw new TypeError(`${module}: expected a job as its default export, got ${got}`);
+    } catch (error) {
+      this.#fail(error, false);
+      return undefined;
     }
   }
 
@@ -126,33 +140,43 @@ class RunningAttempt {
   /** The outcome is the last word. */
   #end(outcome: Extract<ChildMessage, { stays: boolean }>, exitCode: number): void {
     if (this.#isOver) return;
-    clearInterval(this.#beats);
-    if (this.#lines > mostLinesABeat) this.#tellDropped();
+    if (this.#dropped > 0) this.#tellDropped();
     this.#isLeaving = !outcome.stays;
-    this.#outside.post(outcome, outcome.stays ? undefined : () => this.#outside.leave(exitCode));
     this.#isOver = true;
+    if (outcome.stays) {
+      clearInterval(this.#beats);
+      this.#outside.sign('over');
+      this.#outside.post(outcome);
+      // It beats until its last word is on its way.
+    } else this.#outside.post(outcome, () => this.#outside.leave(exitCode));
   }
 
   #beat(): void {
-    if (this.#lines > mostLinesABeat) this.#tellDropped();
+    if (this.#dropped > 0) this.#tellDropped();
     this.#lines = 0;
+    this.#bytes = 0;
     this.#sendBeat();
     this.#outside.sign('beat');
   }
 
   #sendBeat(): void {
     this.#sentAt = performance.now();
-    this.#post({ type: 'heartbeat' });
+    if (!this.#isOver || this.#isLeaving) this.#outside.post({ type: 'heartbeat' });
   }
 
   #log(line: string): void {
     this.#lines += 1;
-    if (this.#lines <= mostLinesABeat) this.#post({ type: 'log', line });
+    this.#bytes += line.length;
+    if (this.#lines > mostLinesABeat || this.#bytes > mostBytesABeat) this.#dropped += 1;
+    else this.#post({ type: 'log', line });
   }
 
   #tellDropped(): void {
-    const dropped = this.#lines - mostLinesABeat;
-    this.#post({ type: 'log', line: `{"level":40,"msg":"${dropped} log lines in one beat were dropped"}` });
+    this.#post({
+      type: 'log',
+      line: `{"level":40,"msg":"${this.#dropped} log lines were dropped: too many"}`,
+    });
+    this.#dropped = 0;
   }
 
   /** What an attempt left running may still speak: it is not heard. */

@@ -40,4 +40,6 @@ export interface Child {
   hold(holds: boolean): void;
   /** Resolves when nothing of it runs any more, all that it said was heard and its listener knows. Never rejects. */
   readonly gone: Promise<void>;
+  /** A little later: no handle of it is left in this process. */
+  readonly closed: Promise<void>;
 }

@@ -42,7 +42,7 @@ export function runInChild(
   if (child.group !== null) port.started(child.group);
   child.listen({
     message(message) {
-      isUnborn = false;
+      if (message.type === 'heartbeat') isUnborn = false;
       if (isDeaf || isOver) return;
       if (message.type !== 'completed' && message.type !== 'failed') return relay(message, spec, port, child);
       outcome =
@@ -69,15 +69,19 @@ export function runInChild(
   });
   return {
     ask(reason) {
+      if (isOver) return;
       isUnborn = false;
       child.post({ type: 'ask', reason });
     },
+    // A child that is at rest, or runs another attempt by now, is not this one's any more.
     terminate() {
+      if (isOver) return;
       isUnborn = false;
       isDeaf = true;
       child.terminate();
     },
     kill() {
+      if (isOver) return;
       isUnborn = false;
       isDeaf = true;
       child.kill();

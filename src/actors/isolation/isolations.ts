@@ -30,16 +30,17 @@ export class Isolations {
     if (isolation === 'inline') return launchInline;
     const spares = this.#spares[isolation];
     return (spec, port) => {
-      const module = spec.module as string;
-      const rested = (child: Child) => spares.rest(child, module);
+      // Only a job that asked for it gets a child that was used, and only by itself.
+      const owner = spec.reuse ? `${spec.start.name} ${spec.module}` : null;
+      const rested = (child: Child) => spares.rest(child, owner as string);
       const unborn = () => {
         try {
-          handle = runInChild(spares.take(module), spec, port, { rested });
+          handle = runInChild(spares.take(null), spec, port, { rested });
         } catch (error) {
           port.ended({ kind: 'failed', failure: toFailure(error) });
         }
       };
-      let handle = runInChild(spares.take(module), spec, port, { rested, unborn });
+      let handle = runInChild(spares.take(owner), spec, port, { rested, unborn });
       return {
         ask: (reason) => handle.ask(reason),
         terminate: () => handle.terminate(),

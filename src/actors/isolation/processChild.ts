@@ -1,23 +1,28 @@
 // A child process that runs attempts. It leads a group of its own and is gone only when it was reaped, no member
 // of that group is left, and its last words were read.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { Child, ChildListener, Exit } from './child.ts';
-import { childFlags } from './childFlags.ts';
+import { processFlags } from './childFlags.ts';
+import { readJsonLines, toJsonLine } from './jsonLines.ts';
 import { OutputReader } from './outputLines.ts';
 import { groupOf, othersInGroup, signalGroup, untilGroupGone } from './processGroup.ts';
 import {
   type ChildMessage,
-  type HostMessage,
+  type Envelope,
   toFailure,
+  toWord,
   type WatchdogWord,
   type WatchOrder,
 } from './protocol.ts';
 
 // The sources run as they are in a checkout; the package has them compiled.
-const entry = new URL(`./processEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+const entry = fileURLToPath(
+  new URL(`./processEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+);
 
 /** Groups that live now. A host that exits in order ends them itself: a watchdog cannot where all is stopped. */
 const livingGroups = new Set<number>();
@@ -29,15 +34,16 @@ process.on('exit', () => {
 const lastWordMs = 1000;
 
 export function startProcess(): Child {
-  // What the child says carries it, so that a job that uses the channel too cannot speak for its attempt.
   const secret = randomUUID();
-  const child = fork(entry, {
+  const flags = [...processFlags, '--disable-warning=ExperimentalWarning'];
+  const child = spawn(process.execPath, [...flags, entry], {
     detached: true,
-    // The last is the watchdog's: it closes with this process.
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
-    execArgv: [...childFlags(process.execArgv), '--disable-warning=ExperimentalWarning'],
+    // Two of our own: for messages (Node's IPC channel throws in the host where the job writes to it), and for the
+    // watchdog. They close with this process.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   });
   const { promise: gone, resolve } = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
   let listener: ChildListener | null = null;
   let exit: Exit | null = null;
   const end = (how: Exit) => {
@@ -47,7 +53,9 @@ export function startProcess(): Child {
   };
   // Once for all: a process that could not be started, or a channel that broke, must not bring the host down.
   child.on('error', (error) => {
-    if (child.pid === undefined) end({ failure: toFailure(error) });
+    if (child.pid !== undefined) return;
+    end({ failure: toFailure(error) });
+    closed.resolve();
   });
   const { pid } = child;
   // Without one it could not be started; an error event says why.
@@ -57,14 +65,19 @@ export function startProcess(): Child {
   };
   if (pid !== undefined) livingGroups.add(pid);
 
-  const pipe = child.stdio[4] as (Readable & Writable) | null;
+  const [channel = null, pipe = null] = child.stdio.slice(3) as (Duplex | null)[];
   let word: WatchdogWord | undefined;
-  readLines(pipe, (line) => {
-    word = JSON.parse(line);
-  });
-  child.on('message', (envelope: { secret?: string; message?: ChildMessage }) => {
-    if (envelope?.secret === secret && envelope.message !== undefined) listener?.message(envelope.message);
-  });
+  if (pipe !== null) {
+    readJsonLines(pipe, (said) => {
+      word ??= toWord(said, secret);
+    });
+  }
+  if (channel !== null) {
+    readJsonLines(channel, (said) => {
+      const { secret: known, message } = Object(said) as Partial<Envelope<ChildMessage>>;
+      if (known === secret && message !== undefined) listener?.message(message);
+    });
+  }
   const output = {
     stdout: child.stdout && new OutputReader(child.stdout),
     stderr: child.stderr && new OutputReader(child.stderr),
@@ -77,20 +90,23 @@ export function startProcess(): Child {
     end({
       ...(exitCode === null ? {} : { exitCode }),
       ...(signal === null ? {} : { signal }),
-      ...(word === undefined ? {} : { word }),
+      // Its watchdog kills with nothing else.
+      ...(word === undefined || signal !== 'SIGKILL' ? {} : { word }),
     });
     // Later, since output may still be on its way; but a process that left the group must not hold them.
     setTimeout(() => {
       for (const stream of child.stdio) stream?.destroy();
-    }, 100).unref();
+      setImmediate(closed.resolve);
+    }, 100);
   });
   return {
     kind: 'process',
     group: pid === undefined ? null : groupOf(pid),
     gone,
+    closed: closed.promise,
     // A channel that is closed belongs to a child that is ending; its exit says the rest.
-    post(message: HostMessage) {
-      if (child.connected) child.send({ secret, message }, () => {});
+    post(message) {
+      if (channel?.writable) channel.write(toJsonLine({ secret, message }));
     },
     listen(next) {
       listener = next;
@@ -100,9 +116,9 @@ export function startProcess(): Child {
       if (gone !== null) queueMicrotask(() => next.ended(gone));
     },
     watch(limits) {
-      const order: WatchOrder = limits === null ? { type: 'rest' } : { type: 'watch', ...limits };
+      const order: WatchOrder = limits === null ? { type: 'rest' } : { type: 'watch', secret, ...limits };
       // JSON has no Infinity: off becomes null.
-      if (pipe?.writable) pipe.write(`${JSON.stringify(order)}\n`);
+      if (pipe?.writable) pipe.write(toJsonLine(order));
     },
     terminate: () => signal('SIGTERM'),
     kill: () => signal('SIGKILL'),
@@ -110,36 +126,19 @@ export function startProcess(): Child {
     hold(holds) {
       const act = holds ? 'ref' : 'unref';
       child[act]();
-      child.channel?.[act]();
       for (const stream of child.stdio) (stream as { ref?(): void; unref?(): void } | null)?.[act]?.();
     },
   };
 }
 
 /**
- * Where several children end at once, their exits are seen before their channels are read: waits for the end
- * of the channel and of the watchdog's pipe.
+ * Where several children end at once, their exits are seen before their pipes are read: waits for the end of those
+ * that carry messages.
  */
 async function lastWordsRead(child: ChildProcess): Promise<void> {
-  const pipe = child.stdio[4];
-  const ends: Promise<unknown>[] = [new Promise((resolve) => setTimeout(resolve, lastWordMs).unref())];
-  const both = [
-    child.connected && new Promise((resolve) => child.once('disconnect', resolve)),
-    pipe && !pipe.closed && new Promise((resolve) => pipe.once('close', resolve)),
-  ];
-  ends.push(Promise.all(both));
-  await Promise.race(ends);
-  await new Promise(setImmediate);
-}
-
-/** Lines of a pipe between trusted code; one that breaks with its process has nothing left to say. */
-function readLines(pipe: Readable | null, take: (line: string) => void): void {
-  let open = '';
-  pipe?.setEncoding('utf8');
-  pipe?.on('data', (text: string) => {
-    const lines = (open + text).split('\n');
-    open = lines.pop() ?? '';
-    for (const line of lines) take(line);
-  });
-  pipe?.on('error', () => {});
+  const ends = child.stdio
+    .slice(3)
+    .map((pipe) => pipe && !pipe.closed && new Promise((resolve) => pipe.once('close', resolve)));
+  const cap = new Promise((resolve) => setTimeout(resolve, lastWordMs).unref());
+  await Promise.race([Promise.all(ends), cap]);
 }

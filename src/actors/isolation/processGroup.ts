@@ -18,7 +18,7 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * Whether a process of the group runs beside its leader; zombies do not run. With the leader reaped `none` is
+ * Whether a process of the group runs beside its leader; zombies do not run, unless threads of theirs still do. With the leader reaped `none` is
  * the proof that the group is gone: a process that carries its number as its own is then a stranger.
  * `unknown` where it cannot be seen (out of file descriptors, another user's process table): no proof.
  */
@@ -28,8 +28,7 @@ export function othersInGroup(group: number): 'none' | 'some' | 'unknown' {
     for (const entry of readdirSync('/proc')) {
       if (entry.charCodeAt(0) > 57 || Number(entry) === group) continue;
       const member = readStat(entry);
-      if (member !== null && member.group === group && member.state !== 'Z' && member.state !== 'X')
-        return 'some';
+      if (member !== null && member.group === group && runs(member)) return 'some';
     }
     return 'none';
   } catch {
@@ -74,7 +73,7 @@ export async function endGroup({ boot, pid, startedAt }: ProcessGroup): Promise<
   signalGroup(pid, 'SIGKILL');
   for (;;) {
     const state = readStat(String(pid));
-    const isOver = state === null || state.startedAt !== startedAt || 'ZX'.includes(state.state);
+    const isOver = state === null || state.startedAt !== startedAt || !runs(state);
     if (isOver && othersInGroup(pid) === 'none') return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -84,12 +83,32 @@ function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** `/proc/PID/stat`: after the name, which may hold anything, come state, parent and group; the start is the 22nd (proc(5)). */
-function readStat(pid: string): { state: string; group: number; startedAt: string } | null {
+interface Stat {
+  state: string;
+  group: number;
+  threads: number;
+  startedAt: string;
+}
+
+/** A zombie whose main thread has left may have others that run on. */
+function runs({ state, threads }: Stat): boolean {
+  return (state !== 'Z' && state !== 'X') || threads > 1;
+}
+
+/**
+ * `/proc/PID/stat`: after the name, which may hold anything, come state, parent and group; threads are the 20th, the
+ * start is the 22nd field (proc(5)).
+ */
+function readStat(pid: string): Stat | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { state: fields[0] ?? '', group: Number(fields[2]), startedAt: fields[19] ?? '' };
+    return {
+      state: fields[0] ?? '',
+      group: Number(fields[2]),
+      threads: Number(fields[17]),
+      startedAt: fields[19] ?? '',
+    };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return null;

@@ -42,10 +42,18 @@ export type ChildMessage =
  */
 export const gatherMs = 20;
 
-/** What a host tells the watchdog: a line of JSON on its pipe. Times as in `WatchLimits`; null = off. */
+/** What travels between host and child process: the job's own code can write there too, and does not know the secret. */
+export interface Envelope<Message> {
+  secret: string;
+  message: Message;
+}
+
+/** What a host tells the watchdog, on a pipe of its own. Times as in `WatchLimits`; null = off. */
 export type WatchOrder =
   | {
       type: 'watch';
+      /** To be said with its word. */
+      secret: string;
       jobMs: number | null;
       heartbeatMs: number | null;
       progressMs: number | null;
@@ -57,8 +65,20 @@ export type WatchOrder =
 /** What a watchdog says on that pipe before it kills: why. */
 export type WatchdogWord = { cause: TimeoutKind } | { cause: 'memory'; usedMb: number; limitMb: number };
 
-/** What the attempt's own loop tells its watchdog; `waiting`: for the host to store a checkpoint. */
-export type Sign = 'beat' | 'waiting' | 'chunk';
+/**
+ * What the attempt's own loop tells its watchdog; `waiting`: for the host to store a checkpoint; `over`: the attempt
+ * has ended, its child waits for the next.
+ */
+export type Sign = 'beat' | 'waiting' | 'chunk' | 'over';
+
+const causes: readonly string[] = ['job', 'heartbeat', 'progress', 'queue', 'deadline', 'memory'];
+
+/** A word as it came from outside, if it is one. */
+export function toWord(said: unknown, secret: string): WatchdogWord | undefined {
+  const { secret: known, cause, usedMb, limitMb } = Object(said);
+  if (known !== secret || !causes.includes(cause)) return undefined;
+  return cause === 'memory' ? { cause, usedMb: Number(usedMb), limitMb: Number(limitMb) } : { cause };
+}
 
 /** An error as it is stored and crosses processes. Anything may be thrown. */
 export function toFailure(error: unknown): StoredFailure {
@@ -69,11 +89,18 @@ export function toFailure(error: unknown): StoredFailure {
   }
 }
 
+/** Longer than any message that is read. */
+const longestText = 64 * 1024;
+
+function cut(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText)}… (${text.length} characters)` : text;
+}
+
 function describe(error: unknown): StoredFailure {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  const name = String(error.name);
-  const message = String(error.message);
-  const stack = typeof error.stack === 'string' ? error.stack : undefined;
+  if (!(error instanceof Error)) return { name: 'Error', message: cut(String(error)) };
+  const name = cut(String(error.name));
+  const message = cut(String(error.message));
+  const stack = typeof error.stack === 'string' ? cut(error.stack) : undefined;
   const code = (error as { code?: unknown }).code;
   return {
     name,

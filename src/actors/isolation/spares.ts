@@ -6,14 +6,23 @@ import type { Child } from './child.ts';
 /** A child that came back and is not needed for so long is ended, ms. */
 const idleMs = 60_000;
 
+interface Rested {
+  /** The job whose attempts it ran. */
+  owner: string;
+  surroundings: string;
+  idle: NodeJS.Timeout;
+}
+
 export class Spares {
   readonly #start: () => Child;
   readonly #count: number;
   readonly #warm: string;
   /** Started and never used, with what the start depended on. */
   readonly #fresh = new Map<Child, string>();
-  /** Used, with the module whose attempts they ran. */
-  readonly #rested = new Map<Child, { module: string; idle: NodeJS.Timeout }>();
+  /** Used, and waiting; the last to come back is the last here. */
+  readonly #rested = new Map<Child, Rested>();
+  /** Ended children whose handles are still being closed. */
+  readonly #closing = new Set<Promise<void>>();
   #isClosed = false;
 
   /** `warm`: URL of a module to load ahead. */
@@ -38,25 +47,11 @@ export class Spares {
     }
   }
 
-  #begin(): Child {
-    const child = this.#start();
-    // Not replaced at once: one that cannot live must not be started over and over.
-    child.gone.then(() => {
-      this.#fresh.delete(child);
-      this.#rested.delete(child);
-    });
-    return child;
-  }
-
-  /** One that is ready or on its way to be, else a new one. Throws where none can be started. */
-  take(module: string): Child {
-    for (const [child, rested] of this.#rested) {
-      if (rested.module !== module) continue;
-      clearTimeout(rested.idle);
-      this.#rested.delete(child);
-      return child;
-    }
+  /** A used one of this owner (null: none), else one that is ready or on its way to be, else a new one, if one can be started. */
+  take(owner: string | null): Child {
     const now = surroundings();
+    const used = owner === null ? undefined : this.#takeRested(owner, now);
+    if (used !== undefined) return used;
     let found: Child | null = null;
     for (const [child, then] of this.#fresh) {
       this.#fresh.delete(child);
@@ -72,27 +67,57 @@ export class Spares {
     return found;
   }
 
-  /** Keeps a child whose attempt is over for the module's next one. */
-  rest(child: Child, module: string): void {
+  /** Keeps a child whose attempt is over for its owner's next one. */
+  rest(child: Child, owner: string): void {
     child.hold(false);
-    const end = () => {
-      this.#rested.delete(child);
-      child.kill();
-    };
-    const idle = setTimeout(end, this.#isClosed ? 0 : idleMs).unref();
-    this.#rested.set(child, { module, idle });
+    const idle = setTimeout(() => this.#endRested(child), this.#isClosed ? 0 : idleMs).unref();
+    this.#rested.set(child, { owner, surroundings: surroundings(), idle });
   }
 
-  /** Ends all that wait here; resolves when they are gone. */
+  /** Ends all that wait here; resolves when they are gone, and no handle is left of those that went before. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const { idle } of this.#rested.values()) clearTimeout(idle);
     const waiting = [...this.#fresh.keys(), ...this.#rested.keys()];
     for (const child of waiting) {
       child.hold(true);
-      child.kill();
+      this.#endRested(child);
     }
     await Promise.all(waiting.map((child) => child.gone));
+    await Promise.all(this.#closing);
+  }
+
+  #begin(): Child {
+    const child = this.#start();
+    // Not replaced at once: one that cannot live must not be started over and over.
+    child.gone.then(() => {
+      this.#fresh.delete(child);
+      clearTimeout(this.#rested.get(child)?.idle);
+      this.#rested.delete(child);
+      this.#closing.add(child.closed);
+      child.closed.then(() => this.#closing.delete(child.closed));
+    });
+    return child;
+  }
+
+  /** The last that came back: the others may fall idle. */
+  #takeRested(owner: string, now: string): Child | undefined {
+    for (const [child, rested] of [...this.#rested].reverse()) {
+      if (rested.owner !== owner) continue;
+      if (rested.surroundings !== now) {
+        this.#endRested(child);
+        continue;
+      }
+      clearTimeout(rested.idle);
+      this.#rested.delete(child);
+      return child;
+    }
+    return undefined;
+  }
+
+  #endRested(child: Child): void {
+    clearTimeout(this.#rested.get(child)?.idle);
+    this.#rested.delete(child);
+    child.kill();
   }
 }
 

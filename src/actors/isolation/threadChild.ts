@@ -3,6 +3,7 @@
 
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Child, ChildListener, Exit } from './child.ts';
+import { threadFlags } from './childFlags.ts';
 import { type ChildMessage, toFailure } from './protocol.ts';
 
 const entry = new URL(`./threadEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
@@ -13,6 +14,7 @@ export function startThread(): Child {
   const worker = new Worker(entry, {
     workerData: { port: port2 },
     transferList: [port2],
+    execArgv: [...threadFlags],
     stdout: true,
     stderr: true,
   });
@@ -40,6 +42,7 @@ export function startThread(): Child {
   const terminate = () => void worker.terminate();
   return {
     kind: 'thread',
+    closed: gone,
     group: null,
     gone,
     post: (message) => port.postMessage(message),

@@ -10,6 +10,7 @@ import { parentPort } from 'node:worker_threads';
 import type { TimeoutKind } from '../../machines/states.ts';
 import { patientClock } from '../patientClock.ts';
 import { systemClock } from '../systemClock.ts';
+import { readJsonLines, toJsonLine } from './jsonLines.ts';
 import type { Sign, WatchdogWord, WatchOrder } from './protocol.ts';
 
 // The descriptor after stdin, stdout, stderr and the channel: see the stdio of processChild.ts.
@@ -21,7 +22,7 @@ const clock = patientClock(systemClock);
 const kill = () => process.kill(-process.pid, 'SIGKILL');
 const killFor = (word: WatchdogWord) => {
   try {
-    writeSync(fd, `${JSON.stringify(word)}\n`);
+    writeSync(fd, toJsonLine({ secret: limits?.secret, ...word }));
   } finally {
     kill();
   }
@@ -62,6 +63,7 @@ function obey(order: WatchOrder): void {
 }
 
 parentPort?.on('message', (sign: Sign) => {
+  if (sign === 'over') return obey({ type: 'rest' });
   if (limits === null) return;
   arm('heartbeat', limits.heartbeatMs);
   // While the host stores a checkpoint the job cannot progress: that is not its fault.
@@ -72,10 +74,4 @@ parentPort?.on('message', (sign: Sign) => {
 const pipe = new Socket({ fd, readable: true, writable: false });
 pipe.on('close', kill);
 pipe.on('error', kill);
-pipe.setEncoding('utf8');
-let open = '';
-pipe.on('data', (text) => {
-  const lines = (open + text).split('\n');
-  open = lines.pop() ?? '';
-  for (const line of lines) obey(JSON.parse(line));
-});
+readJsonLines(pipe, (order) => obey(order as WatchOrder));
