@@ -7,11 +7,11 @@ import { isAlive } from '../support/processes.ts';
 import { SpawnedHost, stateOf, wait } from '../support/spawnedHost.ts';
 import type { AbsenceOrder, AbsenceWord } from './absentHost.ts';
 
-// A blocked loop that leaves the processor to others: five hosts run at once.
+// A blocked loop that leaves the processor to others: three hosts run at once, each with four children to start.
 const host = (order: Partial<AbsenceOrder> & { liveSeconds: number }) =>
   new SpawnedHost<AbsenceWord>(new URL('./absentHost.ts', import.meta.url), {
     hang: 'atomicsWait',
-    timeoutSeconds: 3,
+    timeoutSeconds: 4,
     ...order,
   });
 
@@ -24,62 +24,64 @@ const byLadder = {
   hungThread: hung({ confirmed: true, rung: 'terminate', exitCode: 1 }),
 };
 
-describe.concurrent('after a host', () => {
-  test('whose loop was blocked for 4 s', async () => {
-    await using app = host({ liveSeconds: 8, blockSeconds: 4 });
+describe('after a host', () => {
+  test.concurrent('whose loop was blocked for 5.5 s', async () => {
+    await using app = host({ liveSeconds: 10, blockSeconds: 5.5 });
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
     expect(await app.ended).toBe(0);
   });
 
-  test('that was stopped by SIGSTOP', async () => {
-    await using app = host({ liveSeconds: 10 });
+  test.concurrent('that was stopped by SIGSTOP', async () => {
+    await using app = host({ liveSeconds: 12 });
     await app.says('begun');
     process.kill(app.pid, 'SIGSTOP');
     while (stateOf(app.pid) !== 'T') await wait(5);
-    await wait(5000);
+    await wait(6000);
     process.kill(app.pid, 'SIGCONT');
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
   });
 
-  test('that was stopped with all its children, as a container is', async () => {
-    await using app = host({ liveSeconds: 10 });
+  test.concurrent('that was stopped with all its children, as a container is', async () => {
+    await using app = host({ liveSeconds: 12 });
     const { begun } = await app.says('begun');
     const processes = [...new Set(Object.values(begun))];
     expect(processes).toContain(app.pid);
     expect(processes).toHaveLength(3);
     for (const pid of processes) process.kill(pid, 'SIGSTOP');
-    await wait(5000);
+    await wait(6000);
     for (const pid of processes) process.kill(pid, 'SIGCONT');
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
   });
+});
 
-  test('that was stopped with all its children for little longer than their timeout', async () => {
-    await using app = host({ liveSeconds: 9 });
+describe('and after a host', () => {
+  test.concurrent('that was stopped with all its children for little longer than their timeout', async () => {
+    await using app = host({ liveSeconds: 10 });
     const { begun } = await app.says('begun');
     const processes = new Set(Object.values(begun));
     for (const pid of processes) process.kill(pid, 'SIGSTOP');
     // Timers that came due in the absence are less than a second late.
-    await wait(3400);
+    await wait(4400);
     process.kill(app.pid, 'SIGCONT');
     await wait(300);
     for (const pid of processes) process.kill(pid, 'SIGCONT');
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
   });
 
-  test('whose wall clock was set back and forth by a day', async () => {
+  test.concurrent('whose wall clock was set back and forth by a day', async () => {
     await using app = host({ liveSeconds: 6, wallHours: [-24, 24, -24, 0, 24] });
     expect((await app.says('ended')).ended).toMatchObject(byLadder);
   });
 
-  test('that stays blocked: the watchdog ends the hung process meanwhile, and no live one that waits for the host', async () => {
+  test.concurrent('that stays blocked: the watchdog ends the hung process meanwhile, and no live one that waits for the host', async () => {
     // Stop budget: 0.2 + 0.2 + 0.2 + 5 s.
-    await using app = host({ liveSeconds: 16, blockSeconds: 13, hang: 'endlessLoop' });
+    await using app = host({ liveSeconds: 18, blockSeconds: 14, hang: 'endlessLoop' });
     const { begun } = await app.says('begun');
     const { hungProcess = 0, process: steady = 0 } = begun;
     const began = performance.now();
     while (isAlive(hungProcess)) await wait(20);
     // It looped all the while, and its host was still in its own loop.
-    expect(performance.now() - began).toBeLessThan(12_500);
+    expect(performance.now() - began).toBeLessThan(13_500);
     expect(app.words.some((word) => 'ended' in word)).toBe(false);
     expect(readFileSync(`/proc/${steady}/cmdline`, 'utf8')).toContain('processEntry');
     expect((await app.says('ended')).ended).toMatchObject({
