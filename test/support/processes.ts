@@ -12,8 +12,16 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** The living children of this process. */
-export function children(): number[] {
-  const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
+/** The living children of a process, of this one by default. */
+export function children(of = process.pid): number[] {
+  const pids = readChildren(of);
   return pids === '' ? [] : pids.split(' ').map(Number).filter(isAlive);
+}
+
+function readChildren(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  } catch {
+    return '';
+  }
 }

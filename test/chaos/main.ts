@@ -1,0 +1,23 @@
+// npm run chaos -- [--seconds N] [--seed S] [--json]: kills and counts. Ends with 1 when something was lost or doubled.
+
+import { parseArgs } from 'node:util';
+import { chaos } from './chaos.ts';
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean' } },
+});
+const seconds = Number(values.seconds ?? 20);
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+if (!(seconds > 0) || !Number.isInteger(seed)) {
+  console.error(
+    'chaos: expected --seconds above 0 and a whole --seed, got others. npm run chaos -- --seconds 20 --seed 7',
+  );
+  process.exit(2);
+}
+const progress = (line: string) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${line}`);
+const report = await chaos({ seconds, seed, progress });
+progress('');
+if (values.json === true) console.log(JSON.stringify(report));
+else console.table(report);
+const { lost, doubled, chunksRepeatedAfterCheckpoint, settledTwice } = report;
+process.exitCode = lost + doubled + chunksRepeatedAfterCheckpoint + settledTwice === 0 ? 0 : 1;
