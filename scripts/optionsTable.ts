@@ -12,6 +12,7 @@ const about: Record<(typeof numberSettings)[number]['name'], string> = {
   deadlineSeconds: 'submitted → final state, all attempts together',
   graceSeconds: 'the signal → SIGTERM',
   memoryLimitMb: "resident memory of the attempt's process, MB; `process` isolation only",
+  maxCrashes: 'ends of the host while the job runs in it, with no checkpoint between; inline and thread only',
   chunkSize: 'items a chunk should hold; frozen at submit',
 };
 

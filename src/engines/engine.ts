@@ -16,6 +16,7 @@ export interface FrozenSettings {
   readonly deadlineSeconds: number;
   readonly graceSeconds: number;
   readonly memoryLimitMb: number;
+  readonly maxCrashes: number;
   readonly chunkSize: number;
   readonly retry: {
     readonly maxAttempts: number;
@@ -84,6 +85,8 @@ export interface StoredJob extends Omit<NewJob, 'idempotencyKey'> {
   readonly lastProgressAt: number | null;
   readonly checkpoint: string | null;
   readonly chunks: number;
+  /** Times its host ended while it ran in it, since the last checkpoint. */
+  readonly crashes: number;
   readonly items: number;
   /** Items in all, where the job said. */
   readonly total: number | null;

@@ -68,6 +68,7 @@ export class MemoryEngine implements Engine {
         lastProgressAt: null,
         checkpoint: null,
         chunks: 0,
+        crashes: 0,
         items: 0,
         total: null,
         intent: null,
@@ -146,6 +147,7 @@ export class MemoryEngine implements Engine {
     for (const line of rows) row.rows.push(line);
     row.checkpoint = checkpoint;
     row.chunks = chunk;
+    row.crashes = 0;
     row.items += items;
     if (total !== null) row.total = total;
     row.lastHeartbeatAt = now;
@@ -199,6 +201,7 @@ export class MemoryEngine implements Engine {
       group: null,
       intent: null,
     });
+    if (verdict.crashed) row.crashes += 1;
     if (isFinal(state)) {
       row.endedAt = now;
       row.result = typeof verdict.result === 'string' ? verdict.result : null;

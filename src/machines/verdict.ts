@@ -35,6 +35,8 @@ export interface Verdict {
   stop: StopRecord | null;
   /** Wall ms before which the next attempt must not start. */
   notBefore: number | null;
+  /** The host ended while the attempt ran in it: counted against the job. */
+  crashed: boolean;
 }
 
 /** The part of the chart's context that decides. */
@@ -70,7 +72,15 @@ export function isRetried(intent: StopIntent): boolean {
   );
 }
 
-const blank = { timeout: null, reason: null, failure: null, result: undefined, stop: null, notBefore: null };
+const blank = {
+  timeout: null,
+  reason: null,
+  failure: null,
+  result: undefined,
+  stop: null,
+  notBefore: null,
+  crashed: false,
+};
 
 /** The verdict on an attempt that ended by itself. */
 export function verdictOfEnd(facts: RetryFacts, outcome: AttemptOutcome, at: number): Verdict {
@@ -101,6 +111,23 @@ export function verdictOfStop(
   const ended = { ...blank, timeout: intent.timeout, reason, stop };
   if (!isRetried(intent) || !mayRetry(facts, 'timedOut', at)) return { ...ended, state: 'timedOut' };
   return { ...ended, state: 'retrying', notBefore: at + backoffMs(facts) };
+}
+
+/**
+ * The verdict on an attempt whose host ended with it: back to the queue, the attempt not used up. `crashes` counts this
+ * one, since the last checkpoint, for code that ran inside the host; null for code in a process of its own, which cannot
+ * have been the cause.
+ */
+export function verdictOfCrash(crashes: number | null, maxCrashes: number): Verdict {
+  const crashed = crashes !== null;
+  if (crashes === null || crashes < maxCrashes)
+    return { ...blank, state: 'queued', reason: 'its owner is gone', crashed };
+  const failure = {
+    name: 'HostCrashError',
+    message: `its host ended ${crashes} times while it ran, with no checkpoint between: not tried again (maxCrashes)`,
+    code: 'ERR_UNSTUCK_HOST_CRASH',
+  };
+  return { ...blank, state: 'failed', failure, crashed };
 }
 
 function nameOf(intent: StopIntent): string {

@@ -8,7 +8,7 @@ import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
-import { type StopIntent, type Verdict, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
+import { type Verdict, verdictOfCrash, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
 import { chartInput, stepAtRest } from './chartInput.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
@@ -68,12 +68,16 @@ export class Acts {
   async recover(job: StoredJob): Promise<void> {
     const { clock, logger } = this.#host;
     if (job.group !== null) await endGroup(job.group);
-    const facts = chartInput(job, clock.now(), false);
-    const intent: StopIntent = job.intent ?? { kind: 'handBack' };
-    const verdict = verdictOfStop(facts, null, intent, { kind: 'stopped' }, clock.now());
-    const reason = intent.kind === 'handBack' ? 'its owner is gone' : verdict.reason;
     logger.warn({ jobId: job.id, owner: job.owner }, `job ${job.id} lost its owner`);
-    await this.#settle(job, job.token, { ...verdict, reason });
+    await this.#settle(job, job.token, this.#verdictOfLoss(job, clock.now()));
+  }
+
+  #verdictOfLoss(job: StoredJob, now: number): Verdict {
+    // What was asked of it meanwhile is carried out: it has ended.
+    if (job.intent !== null && job.intent.kind !== 'handBack') {
+      return verdictOfStop(chartInput(job, now, false), null, job.intent, { kind: 'stopped' }, now);
+    }
+    return verdictOfCrash(job.group === null ? job.crashes + 1 : null, job.settings.maxCrashes);
   }
 
   /** A job whose attempt could not even begin. */

@@ -49,5 +49,6 @@ export function stepAtRest(job: StoredJob, event: JobEvent, now: number): Verdic
     result: null,
     stop: null,
     notBefore: null,
+    crashed: false,
   };
 }

@@ -35,6 +35,11 @@ export interface JobSettings {
    * fails with ERR_UNSTUCK_MEMORY_LIMIT. For `process` isolation. Default off.
    */
   memoryLimitMb?: number;
+  /**
+   * How often its host may end while the job runs inside it (inline or in a thread) with no checkpoint between, before it
+   * is failed rather than tried for ever. At least 1. Default 3.
+   */
+  maxCrashes?: number;
   /** Items a chunk should hold, at least 1. Default 1000. */
   chunkSize?: number;
   retry?: RetrySettings;
@@ -57,6 +62,7 @@ export const numberSettings = [
   { name: 'deadlineSeconds', fallback: Infinity, variable: 'RECONCILIATION_DEADLINE_SECONDS' },
   { name: 'graceSeconds', fallback: 5, variable: 'RECONCILIATION_GRACE_SECONDS' },
   { name: 'memoryLimitMb', fallback: Infinity, variable: 'RECONCILIATION_MEMORY_LIMIT_MB' },
+  { name: 'maxCrashes', fallback: 3, variable: 'RECONCILIATION_MAX_CRASHES' },
   { name: 'chunkSize', fallback: 1000, variable: 'RECONCILIATION_CHUNK_SIZE' },
 ] as const;
 
@@ -85,6 +91,12 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
     settings.memoryLimitMb,
     'megabytes above 0, or Infinity for off',
     (n) => n > 0,
+  );
+  checkNumber(
+    `${prefix}maxCrashes`,
+    settings.maxCrashes,
+    'a whole number, 1 or more, or Infinity',
+    (n) => n >= 1 && (n === Infinity || Number.isInteger(n)),
   );
   checkNumber(
     `${prefix}chunkSize`,

@@ -19,6 +19,7 @@ export const settings: FrozenSettings = {
   queueTimeoutSeconds: Infinity,
   deadlineSeconds: Infinity,
   memoryLimitMb: Infinity,
+  maxCrashes: 3,
   graceSeconds: 5,
   chunkSize: 1000,
   retry: {
@@ -36,6 +37,7 @@ export const verdict = (state: Verdict['state'], more: Partial<Verdict> = {}): V
   result: null,
   stop: null,
   notBefore: null,
+  crashed: false,
   ...more,
 });
 
@@ -288,6 +290,19 @@ export function engineContract(name: string, create: () => Engine): void {
         expect((await engine.get(id))?.group).toEqual(group);
         await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
         expect((await engine.get(id))?.group).toBeNull();
+      });
+
+      test('has the crashes of its hosts counted until its next checkpoint', async () => {
+        await submit();
+        for (const crashes of [0, 1]) {
+          const job = await claimOne();
+          expect(job.crashes).toBe(crashes);
+          await engine.settle(job.id, job.token, verdict('queued', { crashed: true }));
+        }
+        const { id, token, crashes } = await claimOne();
+        expect(crashes).toBe(2);
+        await engine.checkpoint({ id, token, chunk: 1, checkpoint: '1', rows: [], items: 1, total: null });
+        expect((await engine.get(id))?.crashes).toBe(0);
       });
 
       test('is told with its next beat what was asked of it', async () => {

@@ -62,6 +62,7 @@ describe('a processor refuses', () => {
     [{ jobs: { x: 1 } }, 'jobs.x: expected a job of defineJob or defineChunkedJob, got 1.'],
     [{ spares: -1 }, 'spares: expected a whole number, 0 or more, got -1.'],
     [{ onSlotsLost: 'die' }, "onSlotsLost: expected 'stay' or 'exit', got \"die\"."],
+    [{ maxCrashes: 0 }, 'maxCrashes: expected a whole number, 1 or more, or Infinity, got 0.'],
     [{ memoryLimitMb: 0 }, 'memoryLimitMb: expected megabytes above 0, or Infinity for off, got 0.'],
     [
       { jobs: { x: { ...jobs.any, memoryLimitMb: 100 } } },

@@ -23,6 +23,7 @@ type Same =
   | 'lastProgressAt'
   | 'checkpoint'
   | 'chunks'
+  | 'crashes'
   | 'items'
   | 'total'
   | 'reason'

@@ -146,7 +146,7 @@ export class JobStore {
     const job = this.#current(id, token, 'checkpoint');
     if (chunk <= job.chunks) return;
     this.#run(
-      `UPDATE jobs SET checkpoint = :checkpoint, chunks = :chunk, items = items + :items,
+      `UPDATE jobs SET checkpoint = :checkpoint, chunks = :chunk, crashes = 0, items = items + :items,
          total = coalesce(:total, total), lastHeartbeatAt = :now, lastProgressAt = :now WHERE seq = :seq`,
       { seq: job.seq, checkpoint, chunk, items, total, now: at.now },
     );
@@ -192,7 +192,7 @@ export class JobStore {
     const isOver = isFinal(state);
     const attempt = state === 'queued' ? job.attempt - 1 : job.attempt;
     return this.#change(
-      `UPDATE jobs SET state = :state, attempt = :attempt, timeout = :timeout, reason = :reason,
+      `UPDATE jobs SET state = :state, attempt = :attempt, crashes = crashes + :crash, timeout = :timeout, reason = :reason,
          failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL, leaseUntil = NULL,
          boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result, notBefore = :notBefore, place = :place,
          ready = :ready, dueAt = :dueAt, history = history || :entry
@@ -201,6 +201,7 @@ export class JobStore {
         seq: job.seq,
         state,
         attempt,
+        crash: verdict.crashed ? 1 : 0,
         timeout,
         reason,
         failure: toText(failure),

@@ -31,6 +31,7 @@ const migrations: readonly string[] = [
     lastProgressAt REAL,
     checkpoint TEXT,
     chunks INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
     items REAL NOT NULL DEFAULT 0,
     total REAL,
     intent TEXT,
