@@ -14,7 +14,7 @@ export function startThread(): Child {
   const worker = new Worker(entry, {
     workerData: { port: port2 },
     transferList: [port2],
-    execArgv: [...threadFlags],
+    execArgv: [...threadFlags, '--disable-warning=ExperimentalWarning'],
     stdout: true,
     stderr: true,
   });

@@ -58,7 +58,11 @@ export class SqliteEngine implements Engine {
   async open(clock: Clock): Promise<void> {
     if (this.#worker !== null) return;
     this.#clock = clock;
-    const worker = new Worker(thread, { workerData: this.#order });
+    const worker = new Worker(thread, {
+      workerData: this.#order,
+      // node:sqlite prints one on Node 22.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
     const opened = Promise.withResolvers<void>();
     worker.once('message', () => {
       worker.on('message', (committed: Committed) => this.#committed(committed));
