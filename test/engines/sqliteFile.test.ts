@@ -191,3 +191,21 @@ test('what was asked for while a commit was under way is in the next: many calls
   expect(engine.commits).toBeLessThan(100);
   await engine.close();
 });
+
+test('a call that cannot be carried out fails alone, and leaves nothing of it behind', async () => {
+  const engine = new SqliteEngine({ path });
+  await engine.open(systemClock);
+  const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
+  const job = (id: string) => ({ ...newJob, id, idempotencyKey: null });
+  const [first, twice, last] = await Promise.allSettled([
+    engine.submit([job('a')]),
+    engine.submit([job('b'), job('c'), job('b')]),
+    engine.submit([job('d')]),
+  ]);
+  expect([first?.status, twice?.status, last?.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect((twice as PromiseRejectedResult).reason).toMatchObject({ code: 'ERR_UNSTUCK_ENGINE' });
+  const kept = [];
+  for await (const { id } of engine.list({})) kept.push(id);
+  expect(kept).toEqual(['d', 'a']);
+  await engine.close();
+});

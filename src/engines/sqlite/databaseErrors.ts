@@ -21,6 +21,12 @@ export function isBusy(error: unknown): boolean {
   return codeOf(error) === 5;
 }
 
+/** The file or the machine fails, and not one call: `said` has them, and 7, which is no memory. */
+export function isOfDatabase(error: unknown): boolean {
+  const code = codeOf(error);
+  return code in said || code === 7;
+}
+
 export function engineErrorOf(path: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const words = said[codeOf(error)] ?? `: ${(error as Error).message}`;

@@ -1,13 +1,13 @@
 // The thread that owns the database: an fsync blocks it, and not the host's event loop. All calls that have come
 // while a transaction was under way are one transaction: each is answered when it is durable. Where the whole
-// transaction fails (a full disk), all of its calls are told; a call that is refused fails alone.
+// transaction fails (a full disk), all of its calls are told; a call that is refused, or cannot be carried out, fails alone.
 
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { JobState } from '../../machines/states.ts';
 import { EngineError, StaleAttemptError } from '../engine.ts';
-import { engineErrorOf, isBusy } from './databaseErrors.ts';
+import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
 import { type Instant, JobStore } from './jobStore.ts';
 import { migrate } from './schema.ts';
@@ -100,22 +100,42 @@ function dataVersion(): number {
 
 function commit(): void {
   isDue = false;
-  const calls = waiting;
+  let calls = waiting;
   waiting = [];
-  changes = [];
-  let news: Committed['changes'] = [];
-  try {
-    begin();
-    news = newsOfOthers();
-    const answers = calls.map(answerTo);
-    seenNews = store.publish(changes);
-    database.exec('COMMIT');
-    port.postMessage({ changes: [...news, ...changes], answers } satisfies Committed);
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    const { message } = engineErrorOf(path, error);
-    const answers = calls.map(({ call }) => ({ call, error: { kind: 'engine', message } }) as const);
-    port.postMessage({ changes: news, answers } satisfies Committed);
+  const committed: Committed = { changes: [], answers: [] };
+  while (calls.length > 0) {
+    changes = [];
+    try {
+      begin();
+      committed.changes.push(...newsOfOthers());
+      const answers = calls.map(answerTo);
+      const last = store.publish(changes);
+      database.exec('COMMIT');
+      seenNews = last;
+      committed.changes.push(...changes);
+      committed.answers.push(...answers);
+      break;
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      const { message } = engineErrorOf(path, error instanceof CallFailure ? error.cause : error);
+      // The one that cannot be carried out is told, the others are carried out without it; unless it is the
+      // database that fails: then it fails all of them.
+      const told = calls.filter(({ call }) => !(error instanceof CallFailure) || error.call === call);
+      calls = calls.filter((call) => !told.includes(call));
+      committed.answers.push(
+        ...told.map(({ call }): Answer => ({ call, error: { kind: 'engine', message } })),
+      );
+    }
+  }
+  port.postMessage(committed);
+}
+
+/** A call that cannot be carried out, and why. */
+class CallFailure extends Error {
+  readonly call: number;
+  constructor(call: number, cause: unknown) {
+    super('a call failed', { cause });
+    this.call = call;
   }
 }
 
@@ -142,7 +162,8 @@ function answerTo({ call, method, args, now, monotonic }: Call): Answer {
       return { call, error: { kind: 'stale', jobId: error.jobId, write: error.write } };
     }
     if (error instanceof EngineError) return { call, error: { kind: 'engine', message: error.message } };
-    throw error;
+    if (isOfDatabase(error)) throw error;
+    throw new CallFailure(call, error);
   }
 }
 
