@@ -1,6 +1,7 @@
 // The SQLite engine as people meet it: several processes on one file, a worker killed with -9, files that cannot
 // be used. Real processes, really killed.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -209,3 +210,38 @@ test('a call that cannot be carried out fails alone, and leaves nothing of it be
   expect(kept).toEqual(['d', 'a']);
   await engine.close();
 });
+
+// A disk of 2 MB: needs the right to mount one.
+const canMount = process.getuid?.() === 0;
+test.skipIf(!canMount)(
+  'a full disk: what was acknowledged stays, what was not is told, and it goes on',
+  async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
+    try {
+      const filler = join(folder, 'filler');
+      writeFileSync(filler, Buffer.alloc(800_000));
+      const processor = open();
+      const submit = (number: number) =>
+        processor.submit('counting', { chunks: number, journal: 'x'.repeat(50_000) });
+      const acknowledged: string[] = [];
+      const error = await (async () => {
+        for (;;) acknowledged.push((await submit(acknowledged.length)).id);
+      })().catch((reason) => reason);
+      expect(error).toMatchObject({ code: 'ERR_UNSTUCK_ENGINE' });
+      expect(error.message).toContain('the disk is full');
+      expect(acknowledged.length).toBeGreaterThan(2);
+      await expect(submit(0)).rejects.toThrow('the disk is full');
+
+      rmSync(filler);
+      acknowledged.push((await submit(0)).id);
+      await processor.stop();
+      const again = open();
+      const stored = [];
+      for await (const { id } of again.list()) stored.unshift(id);
+      expect(stored).toEqual(acknowledged);
+      await again.stop();
+    } finally {
+      execFileSync('umount', ['-l', folder]);
+    }
+  },
+);
