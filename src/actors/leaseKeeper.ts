@@ -37,11 +37,19 @@ export function createLeaseKeeper(
       for (const reply of await engine.beat(beats, leaseMs)) host.replied(reply);
       host.answered();
     };
+    // Not waited for: what it takes to end another's attempt must not cost our own leases.
+    let isRecovering = false;
+    const recover = async () => {
+      if (isRecovering) return;
+      isRecovering = true;
+      await host.recover().catch(host.failed);
+      isRecovering = false;
+    };
     const round = async () => {
       try {
         await beat();
         rounds += 1;
-        if (rounds % roundsPerRecovery === 0) await host.recover();
+        if (rounds % roundsPerRecovery === 0) recover();
       } catch (error) {
         host.failed(error);
       }

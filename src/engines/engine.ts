@@ -175,12 +175,17 @@ export interface Engine {
   count(states: readonly JobState[]): Promise<number>;
   rows(id: string): AsyncIterable<string>;
 
-  /** Jobs at rest whose queue timeout or deadline has passed. */
+  /** Jobs at rest whose queue timeout or deadline has passed. A bounded number of them; ask again. */
   due(): Promise<StoredJob[]>;
   /** Wall ms at which a job at rest next times out or may start, those that may already excepted; null: none will. */
   nextDueAt(): Promise<number | null>;
-  /** Live jobs whose lease is over: their owner is gone. */
+  /** Live jobs whose lease is over: their owner is gone. A bounded number of them; ask again. */
   lapsed(): Promise<StoredJob[]>;
+  /**
+   * An attempt whose owner is gone passes to the caller, who answers for it from now on: the old token is stale, the
+   * answer is the new one. Refused with StaleAttemptError.
+   */
+  adopt(id: string, token: string, owner: string, leaseMs: number): Promise<string>;
   /** Calls `changed` after each durable change of a job, in order. Returns what ends it. */
   watch(changed: (id: string, state: JobState) => void): () => void;
 }

@@ -271,6 +271,14 @@ export class MemoryEngine implements Engine {
     return [...this.#live].filter((row) => row.leaseUntil < now).map(snapshot);
   }
 
+  async adopt(id: string, token: string, owner: string, leaseMs: number): Promise<string> {
+    const row = this.#current(id, token, 'adoption');
+    this.#attempts += 1;
+    const adopted = `${this.#attempts}-${crypto.randomUUID()}`;
+    Object.assign(row, { token: adopted, owner, leaseUntil: this.#time().monotonic() + leaseMs });
+    return adopted;
+  }
+
   watch(changed: (id: string, state: JobState) => void): () => void {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);

@@ -14,10 +14,17 @@ import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound, logNotTimedOut, logTimedOut, logTransition } from './logLines.ts';
 
+/** How long whoever takes a job over has to end what is left of its attempt, ms; then another may try. */
+const adoptedMs = 60_000;
+
 export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly live: LiveJobs;
+  /** Names this processor as an owner. */
+  readonly owner: string;
+  /** Whether this job's code runs inside its host, inline or in a thread. */
+  runsInHost(name: string): boolean;
   settled(job: StoredJob): void;
 }
 
@@ -67,9 +74,12 @@ export class Acts {
    */
   async recover(job: StoredJob): Promise<void> {
     const { clock, logger } = this.#host;
-    if (job.group !== null) await endGroup(job.group);
+    const engine = await this.#host.engine();
+    // First of all its writes are refused: an owner that lives after all must not settle what is done to it here.
+    const token = await engine.adopt(job.id, job.token as string, this.#host.owner, adoptedMs);
     logger.warn({ jobId: job.id, owner: job.owner }, `job ${job.id} lost its owner`);
-    await this.#settle(job, job.token, this.#verdictOfLoss(job, clock.now()));
+    if (job.group !== null) await endGroup(job.group);
+    await this.#settle(job, token, this.#verdictOfLoss(job, clock.now()));
   }
 
   #verdictOfLoss(job: StoredJob, now: number): Verdict {
@@ -77,7 +87,7 @@ export class Acts {
     if (job.intent !== null && job.intent.kind !== 'handBack') {
       return verdictOfStop(chartInput(job, now, false), null, job.intent, { kind: 'stopped' }, now);
     }
-    return verdictOfCrash(job.group === null ? job.crashes + 1 : null, job.settings.maxCrashes);
+    return verdictOfCrash(this.#host.runsInHost(job.name) ? job.crashes + 1 : null, job.settings.maxCrashes);
   }
 
   /** A job whose attempt could not even begin. */

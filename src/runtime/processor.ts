@@ -10,7 +10,7 @@ import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
 import { type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
-import { ConfigurationError, EngineError, InputError, JobNotFoundError } from './errors.ts';
+import { ConfigurationError, describeValue, EngineError, InputError, JobNotFoundError } from './errors.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
@@ -47,6 +47,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   readonly #options: ResolvedOptions;
   readonly #isolations: Isolations;
+  readonly #owner = `${hostname()}:${process.pid}:${uuid()}`;
   readonly #live: LiveJobs;
   readonly #acts: Acts;
   readonly #access: JobAccess;
@@ -55,6 +56,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   #supervision: Supervision | null = null;
   #stopping: Promise<void> | null = null;
   #isClosed = false;
+  #waiting: NodeJS.Timeout | null = null;
 
   /** Throws ConfigurationError, which names the option, what was expected and what came. */
   constructor(options: ProcessorOptions<J>) {
@@ -90,12 +92,21 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       clock,
       logger,
       live: this.#live,
+      owner: this.#owner,
+      runsInHost: (name) => {
+        const definition = jobs.get(name);
+        return definition !== undefined && isolationOf(definition) !== 'process';
+      },
       settled: (job) => this.#announce(job.state, () => statusOf(job)),
     });
     this.#access = {
       ...open,
       statusOf: (job) => statusOf(job, this.#live.view(job)),
-      cancel: async (id, reason) => statusOf(await this.#acts.cancel(id, reason)),
+      cancel: async (id, reason) => {
+        if (reason !== null && typeof reason !== 'string')
+          throw new InputError(`reason: expected a string, got ${describeValue(reason)}.`);
+        return statusOf(await this.#acts.cancel(id, reason));
+      },
     };
     this.activeJobs = new ActiveJobs(this.#live);
     this.jobQueue = {
@@ -123,7 +134,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logger: this.#options.logger,
       live: this.#live,
       acts: this.#acts,
-      owner: `${hostname()}:${process.pid}:${uuid()}`,
+      owner: this.#owner,
       names: [...this.#options.jobs.keys()],
       limit: this.maxConcurrentJobs,
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
@@ -317,9 +328,14 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     await this.#open();
     const watchers = this.#watchers.get(id) ?? new Set();
     this.#watchers.set(id, watchers.add(changed));
+    // Whoever waits for what another process does keeps this one alive.
+    if (this.#options.engine.name !== 'memory') this.#waiting ??= setInterval(() => {}, 2 ** 30);
     return () => {
       watchers.delete(changed);
       if (watchers.size === 0) this.#watchers.delete(id);
+      if (this.#watchers.size > 0 || this.#waiting === null) return;
+      clearInterval(this.#waiting);
+      this.#waiting = null;
     };
   }
 

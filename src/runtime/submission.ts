@@ -38,7 +38,10 @@ export async function prepareJob(
   if (startAfter !== undefined && !(startAfter instanceof Date && !Number.isNaN(startAfter.getTime()))) {
     throw new ConfigurationError('startAfter', 'a valid Date', describeValue(startAfter));
   }
-  if (idempotencyKey !== undefined && (typeof idempotencyKey !== 'string' || idempotencyKey === '')) {
+  if (
+    idempotencyKey !== undefined &&
+    (typeof idempotencyKey !== 'string' || idempotencyKey === '' || !idempotencyKey.isWellFormed())
+  ) {
     throw new ConfigurationError(
       'idempotencyKey',
       'a string that is not empty',

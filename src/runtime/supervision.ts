@@ -200,12 +200,12 @@ export class Supervision {
   /** Jobs of owners that are gone go back to the queue, or where they were being sent. */
   async #recover(): Promise<void> {
     const { engine, live, acts } = this.#options;
-    for (const job of await engine.lapsed()) {
-      if (live.has(job.id)) continue;
-      await acts.recover(job).catch((error) => {
-        // Another processor was quicker, or its owner came back.
-        if (!(error instanceof StaleAttemptError)) throw error;
-      });
+    const lost = (await engine.lapsed()).filter(({ id }) => !live.has(id));
+    const outcomes = await Promise.allSettled(lost.map((job) => acts.recover(job)));
+    for (const outcome of outcomes) {
+      // Stale: another processor was quicker, or its owner came back.
+      if (outcome.status === 'rejected' && !(outcome.reason instanceof StaleAttemptError))
+        throw outcome.reason;
     }
   }
 

@@ -292,6 +292,20 @@ export function engineContract(name: string, create: () => Engine): void {
         expect((await engine.get(id))?.group).toBeNull();
       });
 
+      test('passes to whoever adopts it: the old token is stale, what was asked stays', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        await engine.recordIntent(id, null, { kind: 'cancel', reason: 'enough' });
+        const adopted = await engine.adopt(id, token, 'another', 15_000);
+        expect(adopted).not.toBe(token);
+        expect(await engine.get(id)).toMatchObject({ state: 'stopping', attempt: 1, owner: 'another' });
+        await expect(engine.settle(id, token, verdict('failed'))).rejects.toEqual(stale);
+        await expect(engine.adopt(id, token, 'third', 15_000)).rejects.toEqual(stale);
+        await clock.advance(14);
+        expect(await engine.lapsed()).toEqual([]);
+        expect((await engine.settle(id, adopted, verdict('cancelled'))).state).toBe('cancelled');
+      });
+
       test('has the crashes of its hosts counted until its next checkpoint', async () => {
         await submit();
         for (const crashes of [0, 1]) {

@@ -2,10 +2,11 @@
 // be used. Real processes, really killed.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
@@ -25,8 +26,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const worker = () =>
-  new SpawnedHost<SqliteWord>(new URL('../fixtures/sqliteHost.ts', import.meta.url), { path });
+const worker = (file = path) =>
+  new SpawnedHost<SqliteWord>(new URL('../fixtures/sqliteHost.ts', import.meta.url), { path: file });
 const open = () =>
   new JobProcessor({ engine: `sqlite:${path}`, jobs: { counting }, logger: capturedLog().logger });
 const journal = () => join(folder, 'journal');
@@ -102,6 +103,40 @@ describe('with a worker in another process', () => {
     first.process.kill('SIGKILL');
     expect(await job.result()).toBe(780);
     expect((await job.status()).attempt).toBe(1);
+    await client.stop();
+  });
+
+  test('a script that only submits waits for the result, and ends by itself', async () => {
+    await using host = worker();
+    await host.says('started');
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const script = `
+      const { JobProcessor } = await import('${root}src/index.ts');
+      const { default: counting } = await import('${root}test/fixtures/counting.ts');
+      const processor = new JobProcessor({ engine: 'sqlite:${path}', jobs: { counting } });
+      const job = await processor.submit('counting', { chunks: 4, chunkMs: 100, journal: '${journal()}' });
+      console.log('result', await job.result());
+    `;
+    const said = execFileSync(process.execPath, ['--eval', script], { encoding: 'utf8' });
+    expect(said).toContain('result 6');
+  });
+
+  test('a file is the same by each of its names: no worker takes another for dead', async () => {
+    await using first = worker();
+    await first.says('started');
+    const client = open();
+    const job = await client.submit('counting', { chunks: 140, chunkMs: 50, journal: journal() });
+    await first.says('state');
+    mkdirSync(join(folder, 'link'));
+    symlinkSync(path, join(folder, 'link', 'jobs.db'));
+    await using second = worker(join(folder, 'link', 'jobs.db'));
+    await second.says('started');
+    await job.result();
+    expect((await job.status()).history.map(({ state }) => state)).toEqual([
+      'queued',
+      'running',
+      'completed',
+    ]);
     await client.stop();
   });
 

@@ -174,6 +174,14 @@ describe('a submission is refused, and nothing stored', () => {
   });
 });
 
+test('a cancel with a reason that is no string is refused, and nothing done', async () => {
+  const job = await processor.submit('any', 1, { startAfter: new Date(Date.now() + 3_600_000) });
+  await expect(job.cancel(new Error('shutdown') as never)).rejects.toThrow(
+    'reason: expected a string, got an object.',
+  );
+  expect((await job.status()).state).toBe('queued');
+});
+
 test('who asks for a job that is not there is told', async () => {
   await expect(processor.get('nobody')).rejects.toThrow(
     'job nobody: expected a job of this engine, found none.',

@@ -63,19 +63,20 @@ export function groupOf(pid: number): ProcessGroup | null {
   }
 }
 
-/** Ends the group of an attempt whose owner is gone or silent, and proves it. At once where none of it is left. */
+/**
+ * Ends the group of an attempt whose owner is gone or silent, and proves it. Where its leader is gone nothing is
+ * signalled: its watchdog has killed the group with it, and what carries the number now may be a stranger.
+ */
 export async function endGroup({ boot, pid, startedAt }: ProcessGroup): Promise<void> {
   if (boot !== bootId()) return;
-  const leader = readStat(String(pid));
-  // A process that carries the number but started at another time is a stranger: then the group had ended, for a
-  // number is not given again while a group has it.
-  if (leader !== null && leader.startedAt !== startedAt) return;
+  const isLeaderThere = () => readStat(String(pid))?.startedAt === startedAt;
+  if (!isLeaderThere()) return;
   signalGroup(pid, 'SIGKILL');
-  for (;;) {
-    const state = readStat(String(pid));
-    const isOver = state === null || state.startedAt !== startedAt || !runs(state);
-    if (isOver && othersInGroup(pid) === 'none') return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let waitMs = 2; ; waitMs = Math.min(waitMs * 2, 250)) {
+    const leader = readStat(String(pid));
+    const isOver = leader === null || leader.startedAt !== startedAt || !runs(leader);
+    if (isOver && (leader === null || othersInGroup(pid) === 'none')) return;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 

@@ -3,6 +3,7 @@
 // transaction fails (a full disk), all of its calls are told; a call that is refused, or cannot be carried out, fails alone.
 
 import { randomUUID } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { JobState } from '../../machines/states.ts';
@@ -49,11 +50,13 @@ let changes: Committed['changes'] = [];
 
 const database = openDatabase();
 const holder = randomUUID();
-const lock = holdLock(path, holder);
-const here = { boot, holder, isAlive: (other: string) => isHolderAlive(path, other) };
+// The file itself, by whichever name it was opened: the locks lie beside it.
+const place = realpathSync(path);
+const lock = lockHere();
+const here = { boot, holder, isAlive: (other: string) => isHolderAlive(place, other) };
 const store = new JobStore(database, here, (id, state) => changes.push([id, state]));
 const version = database.prepare('PRAGMA data_version');
-removeDeadLocks(path);
+removeDeadLocks(place);
 let seenVersion = dataVersion();
 let seenNews = store.lastNews();
 port.postMessage('open');
@@ -61,8 +64,8 @@ port.postMessage('open');
 /** How soon what another process did is seen here. */
 const newsIntervalMs = 100;
 setInterval(() => {
-  if (dataVersion() === seenVersion) return;
   try {
+    if (dataVersion() === seenVersion) return;
     const news = newsOfOthers();
     if (news.length > 0) port.postMessage({ changes: news, answers: [] } satisfies Committed);
   } catch {
@@ -71,8 +74,9 @@ setInterval(() => {
 }, newsIntervalMs).unref();
 
 function newsOfOthers(): Committed['changes'] {
-  seenVersion = dataVersion();
+  const now = dataVersion();
   const { news, last } = store.newsSince(seenNews);
+  seenVersion = now;
   seenNews = last;
   return news;
 }
@@ -91,8 +95,25 @@ port.on('message', (calls: Call[] | 'close') => {
   if (isDue) return;
   isDue = true;
   // All messages that are there by now are read first. Where another process writes too, it gets its turn.
-  setTimeout(commit, dataVersion() === seenVersion ? 0 : 2);
+  setTimeout(commit, isBusyFile() ? 2 : 0);
 });
+
+function lockHere() {
+  try {
+    return holdLock(place, holder);
+  } catch (error) {
+    throw engineErrorOf(place, error);
+  }
+}
+
+function isBusyFile(): boolean {
+  try {
+    return dataVersion() !== seenVersion;
+  } catch {
+    // The commit tells what is wrong.
+    return false;
+  }
+}
 
 function dataVersion(): number {
   return (version.get() as { data_version: number }).data_version;

@@ -2,7 +2,7 @@
 // beside the database, and the kernel lets go of it when the process ends, however it ends. A process id would not
 // tell: ids come again, and containers have their own.
 
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -11,8 +11,11 @@ const lockPath = (path: string, holder: string) => `${path}-holder-${holder}`;
 /** Holds until `release`, or until this process ends. */
 export function holdLock(path: string, holder: string): { release(): void } {
   const file = lockPath(path, holder);
-  const lock = new DatabaseSync(file);
+  // It has its name only once it is locked: by that name others may ask for it, and remove it.
+  const lock = new DatabaseSync(`${file}.new`);
+  lock.exec('PRAGMA journal_mode = MEMORY');
   lock.exec('BEGIN EXCLUSIVE');
+  renameSync(`${file}.new`, file);
   return {
     release() {
       lock.close();
@@ -28,6 +31,7 @@ export function isHolderAlive(path: string, holder: string): boolean {
   let lock: DatabaseSync | null = null;
   try {
     lock = new DatabaseSync(file, { timeout: 0 });
+    lock.exec('PRAGMA journal_mode = MEMORY');
     lock.exec('BEGIN EXCLUSIVE');
   } catch {
     // Locked; or it cannot be asked, and may live: then the lease will tell.
@@ -43,6 +47,7 @@ export function isHolderAlive(path: string, holder: string): boolean {
 export function removeDeadLocks(path: string): void {
   const prefix = basename(lockPath(path, ''));
   for (const entry of readdirSync(dirname(path))) {
-    if (entry.startsWith(prefix)) isHolderAlive(path, entry.slice(prefix.length));
+    const holder = entry.slice(prefix.length);
+    if (entry.startsWith(prefix) && /^[\da-f-]{36}$/.test(holder)) isHolderAlive(path, holder);
   }
 }

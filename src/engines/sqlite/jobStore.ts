@@ -286,7 +286,7 @@ export class JobStore {
   }
 
   due(at: Instant): JobRow[] {
-    return this.#all('SELECT * FROM jobs WHERE dueAt <= :now ORDER BY dueAt', { now: at.now });
+    return this.#all('SELECT * FROM jobs WHERE dueAt <= :now ORDER BY dueAt LIMIT 100', { now: at.now });
   }
 
   nextDueAt(at: Instant): number | null {
@@ -313,10 +313,22 @@ export class JobStore {
       const isGone = holder !== self && !this.#here.isAlive(holder);
       return this.#all<JobRow>(
         `SELECT * FROM jobs WHERE token IS NOT NULL AND holder = :holder
-           AND (:isGone OR leaseUntil < :monotonic OR boot <> :boot)`,
+           AND (:isGone OR (leaseUntil < :monotonic AND boot = :boot)) LIMIT 500`,
         { holder, isGone: isGone ? 1 : 0, monotonic: at.monotonic, boot },
       );
     });
+  }
+
+  adopt(at: Instant, id: string, token: string, owner: string, leaseMs: number): string {
+    const job = this.#current(id, token, 'adoption');
+    const adopted = `${job.seq}.${job.attempt}-${randomUUID()}`;
+    const { boot, holder } = this.#here;
+    this.#run(
+      `UPDATE jobs SET token = :token, owner = :owner, leaseUntil = :leaseUntil, boot = :boot, holder = :holder
+       WHERE seq = :seq`,
+      { seq: job.seq, token: adopted, owner, leaseUntil: at.monotonic + leaseMs, boot, holder },
+    );
+    return adopted;
   }
 
   /** What other processes have changed since `after`, in order; and where to go on. */

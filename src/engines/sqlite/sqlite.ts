@@ -44,6 +44,7 @@ export class SqliteEngine implements Engine {
   readonly #order: OpenOrder;
   #clock: Clock | null = null;
   #worker: Worker | null = null;
+  #opening: Promise<void> | null = null;
   /** Transactions so far: with durability `full` each is one fsync. */
   commits = 0;
   #gathered: Call[] = [];
@@ -55,8 +56,15 @@ export class SqliteEngine implements Engine {
     this.#order = { path: resolve(path), durability, boot: bootId() };
   }
 
-  async open(clock: Clock): Promise<void> {
-    if (this.#worker !== null) return;
+  open(clock: Clock): Promise<void> {
+    this.#opening ??= this.#open(clock).catch((error) => {
+      this.#opening = null;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #open(clock: Clock): Promise<void> {
     this.#clock = clock;
     const worker = new Worker(thread, {
       workerData: this.#order,
@@ -83,6 +91,7 @@ export class SqliteEngine implements Engine {
     if (worker === null) return;
     this.#flush();
     this.#worker = null;
+    this.#opening = null;
     const gone = new Promise((resolve) => worker.once('exit', resolve));
     worker.ref();
     worker.postMessage('close');
@@ -167,6 +176,10 @@ export class SqliteEngine implements Engine {
     return this.#call('lapsed').then((rows) => rows.map(fromRow));
   }
 
+  adopt(id: string, token: string, owner: string, leaseMs: number): Promise<string> {
+    return this.#call('adopt', id, token, owner, leaseMs);
+  }
+
   watch(changed: (id: string, state: JobState) => void): () => void {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);
@@ -193,10 +206,19 @@ export class SqliteEngine implements Engine {
   }
 
   #flush(): void {
-    if (this.#gathered.length === 0) return;
-    this.#worker?.ref();
-    this.#worker?.postMessage(this.#gathered);
+    const calls = this.#gathered;
+    if (calls.length === 0) return;
     this.#gathered = [];
+    this.#worker?.ref();
+    try {
+      this.#worker?.postMessage(calls);
+    } catch (error) {
+      // What cannot be sent: those of this turn are told, the engine goes on.
+      for (const { call } of calls) {
+        this.#waiting.get(call)?.reject(new EngineError((error as Error).message, { cause: error }));
+        this.#waiting.delete(call);
+      }
+    }
   }
 
   #committed({ changes, answers }: Committed): void {
