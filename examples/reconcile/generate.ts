@@ -251,7 +251,7 @@ function between(random: () => number, least: number, most: number): number {
 }
 
 /** A small generator with a seed: the same numbers on every machine and version. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

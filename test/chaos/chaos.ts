@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { mulberry32 } from '../../examples/reconcile/generate.ts';
 import { JobProcessor } from '../../src/index.ts';
 import { children, isAlive } from '../support/processes.ts';
 import journaled from './journaledJob.ts';
-import { random } from './random.ts';
 
 export interface ChaosReport {
   seed: number;
@@ -69,7 +69,7 @@ class Round {
     this.#path = join(folder, 'jobs.db');
     this.#journal = join(folder, 'journal');
     this.#seed = seed;
-    this.next = random(seed);
+    this.next = mulberry32(seed);
   }
 
   /** What is not running begins. */

@@ -3,12 +3,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
+import { mulberry32 } from '../../examples/reconcile/generate.ts';
 import { JobProcessor } from '../../src/index.ts';
 import journaled from './journaledJob.ts';
-import { random } from './random.ts';
 
 const [path, journal = '', first, seed] = process.argv.slice(2);
-const next = random(Number(seed) + Number(first));
+const next = mulberry32(Number(seed) + Number(first));
 const processor = new JobProcessor({
   engine: `sqlite:${path}`,
   jobs: { journaled },

@@ -345,9 +345,9 @@ describe('inline code that ignores the signal', () => {
     const before = await job.status();
     open[0]?.heartbeat();
     open[0]?.heartbeat();
+    expect((await job.status()).lastHeartbeat).toEqual(before.lastHeartbeat);
     open[0]?.resolve(null);
     await settle();
-    expect((await job.status()).lastHeartbeat).not.toEqual(new Date(clock.now() + 1));
     expect(before.progress.chunks).toBe(0);
     // Refused its checkpoint, the attempt is over: the next starts where the last acknowledged one was.
     expect(await job.status()).toMatchObject({ state: 'running', attempt: 2, progress: { chunks: 0 } });
