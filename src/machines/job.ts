@@ -9,17 +9,7 @@
 // the attempt is proven over, unless no retry is left and the record says `confirmed: false`; a state is
 // entered only after it is stored (`settling` is the write).
 
-import {
-  assign,
-  emit,
-  enqueueActions,
-  fromCallback,
-  fromPromise,
-  raise,
-  sendTo,
-  setup,
-  spawnChild,
-} from 'xstate';
+import { assign, emit, enqueueActions, fromCallback, fromPromise, sendTo, setup, spawnChild } from 'xstate';
 import {
   type AttemptCommand,
   intentOf,
@@ -52,34 +42,63 @@ function mayRunAgain(context: JobChartContext): boolean {
   return intent.kind !== 'timeout' || (isRetried(intent) && mayRetry(context, 'timedOut', -Infinity));
 }
 
+/** What is left until a timeout, ms; Infinity where it is off. */
+function delayOf(context: JobChartContext, kind: TimeoutKind): number {
+  switch (kind) {
+    case 'job':
+      return context.jobTimeoutMs;
+    case 'heartbeat':
+      return context.heartbeatTimeoutMs;
+    case 'progress':
+      return context.progressTimeoutMs;
+    case 'queue':
+      return until(context.queueDueAt, context.now);
+    case 'deadline':
+      return until(context.deadlineAt, context.now);
+  }
+}
+
+interface Timeouts {
+  kinds: readonly TimeoutKind[];
+}
+
+const attemptTimeouts: Timeouts = { kinds: ['job', 'heartbeat', 'progress', 'deadline'] };
+
+/** Counts anew from now. */
+function rearm(kinds: TimeoutKind[]) {
+  return [
+    { type: 'disarm', params: { kinds } },
+    { type: 'arm', params: { kinds } },
+  ] as const;
+}
+
+/** What is being written stays: whoever asks now is answered with it. */
+const unmoved = { 'attempt.ended': {}, 'job.cancel': {}, 'job.timeOut': {}, 'lease.lost': {} } as const;
+
 /** The end of an attempt, written before it is believed. Shared by `running` and `stopping`. */
 const settling = {
-  initial: 'writing',
-  states: {
-    writing: {
-      invoke: {
-        src: 'settle',
-        input: ({ context }: { context: JobChartContext }) => ({
-          jobId: context.jobId,
-          token: context.token,
-          verdict: context.verdict as Verdict,
-        }),
-        onDone: [
-          { guard: { type: 'isVerdict', params: { state: 'completed' } }, target: '#job.completed' },
-          { guard: { type: 'isVerdict', params: { state: 'failed' } }, target: '#job.failed' },
-          { guard: { type: 'isVerdict', params: { state: 'timedOut' } }, target: '#job.timedOut' },
-          { guard: { type: 'isVerdict', params: { state: 'cancelled' } }, target: '#job.cancelled' },
-          { guard: { type: 'isVerdict', params: { state: 'retrying' } }, target: '#job.retrying' },
-          { target: '#job.queued' },
-        ],
-        onError: [{ guard: 'isRefused', target: '#job.superseded' }, { target: 'pausing' }],
-      },
+  settling: {
+    invoke: {
+      src: 'settle',
+      input: ({ context }: { context: JobChartContext }) => ({
+        jobId: context.jobId,
+        token: context.token,
+        verdict: context.verdict as Verdict,
+      }),
+      onDone: [
+        { guard: { type: 'isVerdict', params: { state: 'completed' } }, target: '#job.completed' },
+        { guard: { type: 'isVerdict', params: { state: 'failed' } }, target: '#job.failed' },
+        { guard: { type: 'isVerdict', params: { state: 'timedOut' } }, target: '#job.timedOut' },
+        { guard: { type: 'isVerdict', params: { state: 'cancelled' } }, target: '#job.cancelled' },
+        { guard: { type: 'isVerdict', params: { state: 'retrying' } }, target: '#job.retrying' },
+        { target: '#job.queued' },
+      ],
+      onError: [{ guard: 'isRefused', target: '#job.superseded' }, { target: 'pausing' }],
     },
-    /** The engine does not answer: try again until it does. */
-    pausing: { after: { settlePause: 'writing' } },
+    on: unmoved,
   },
-  // What is being written stays: whoever asks now is answered with it.
-  on: { 'attempt.ended': {}, 'job.cancel': {}, 'job.timeOut': {}, 'lease.lost': {} },
+  /** The engine does not answer: try again until it does. */
+  pausing: { after: { settlePause: 'settling' }, on: unmoved },
 } as const;
 
 export const jobMachine = setup({
@@ -108,6 +127,7 @@ export const jobMachine = setup({
     isLeaseLost: ({ context }) => context.intent?.kind === 'leaseLost',
     isLastAttempt: ({ context }) => !mayRunAgain(context),
     isKilledByWatchdog: ({ event }) => event.type === 'job.timeOut' && event.by === 'watchdog',
+    isDeadline: ({ event }) => event.type === 'timeout.due' && event.kind === 'deadline',
     isUrgent: ({ context, event }) =>
       context.intent?.kind !== 'cancel' &&
       event.type === 'job.timeOut' &&
@@ -190,19 +210,21 @@ export const jobMachine = setup({
       intent: context.intent as StopIntent,
     })),
     refreshNow: assign(({ event }) => ({ now: (event as unknown as { output: number }).output })),
-    findTimeout: raise(
-      (_, params: { kind: TimeoutKind }) =>
-        ({ type: 'job.timeOut', kind: params.kind, by: 'timer' }) as const,
-    ),
+    /** Each timeout that is on, as an event that comes after its delay. One that is off costs nothing. */
+    arm: enqueueActions(({ context, enqueue }, { kinds }: Timeouts) => {
+      for (const kind of kinds) {
+        const delay = delayOf(context, kind);
+        if (delay !== Infinity) enqueue.raise({ type: 'timeout.due', kind }, { id: kind, delay });
+      }
+    }),
+    disarm: enqueueActions(({ context, enqueue }, { kinds }: Timeouts) => {
+      for (const kind of kinds) if (delayOf(context, kind) !== Infinity) enqueue.cancel(kind);
+    }),
+    recordDeadline: assign({ intent: { kind: 'timeout', timeout: 'deadline', by: 'timer' } }),
     forgetAttempt: assign({ intent: null, stop: null, verdict: null }),
   },
   delays: {
-    queueTimeout: ({ context }) => until(context.queueDueAt, context.now),
-    deadline: ({ context }) => until(context.deadlineAt, context.now),
     backoff: ({ context }) => backoffMs(context),
-    jobTimeout: ({ context }) => context.jobTimeoutMs,
-    heartbeatTimeout: ({ context }) => context.heartbeatTimeoutMs,
-    progressTimeout: ({ context }) => context.progressTimeoutMs,
     askDelay: ({ context }) => ladderDelays(context.graceMs).ask,
     graceDelay: ({ context }) => ladderDelays(context.graceMs).grace,
     terminateDelay: ({ context }) => ladderDelays(context.graceMs).terminate,
@@ -216,11 +238,10 @@ export const jobMachine = setup({
   states: {
     /** Waits for a slot. Left by the supervisor's claim, a command, or its own times. */
     queued: {
-      after: {
-        queueTimeout: { actions: { type: 'findTimeout', params: { kind: 'queue' } } },
-        deadline: { actions: { type: 'findTimeout', params: { kind: 'deadline' } } },
-      },
+      entry: { type: 'arm', params: { kinds: ['queue', 'deadline'] } },
+      exit: { type: 'disarm', params: { kinds: ['queue', 'deadline'] } },
       on: {
+        'timeout.due': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
         'job.start': { target: 'running', actions: 'recordStart' },
         'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
         'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
@@ -232,57 +253,32 @@ export const jobMachine = setup({
       initial: 'processing',
       states: {
         processing: {
-          type: 'parallel',
-          after: { jobTimeout: { actions: { type: 'findTimeout', params: { kind: 'job' } } } },
+          entry: { type: 'arm', params: attemptTimeouts },
+          exit: { type: 'disarm', params: attemptTimeouts },
+          initial: 'inTime',
           states: {
-            life: {
-              initial: 'alive',
-              states: {
-                alive: {
-                  after: {
-                    heartbeatTimeout: { actions: { type: 'findTimeout', params: { kind: 'heartbeat' } } },
+            inTime: { on: { 'timeout.due': { guard: 'isDeadline', target: 'atDeadline' } } },
+            /** The delay is over; the deadline is only if the wall clock says so too. */
+            atDeadline: {
+              invoke: {
+                src: 'readWallClock',
+                onDone: [
+                  {
+                    guard: 'isDeadlinePassed',
+                    target: '#job.stopping',
+                    actions: ['recordDeadline', 'announceTimeout'],
                   },
-                  on: {
-                    'chunk.heartbeat': { target: 'alive', reenter: true },
-                    'chunk.completed': { target: 'alive', reenter: true },
-                  },
-                },
-              },
-            },
-            progress: {
-              initial: 'moving',
-              states: {
-                moving: {
-                  after: {
-                    progressTimeout: { actions: { type: 'findTimeout', params: { kind: 'progress' } } },
-                  },
-                  on: { 'chunk.completed': { target: 'moving', reenter: true } },
-                },
-              },
-            },
-            deadline: {
-              initial: 'ahead',
-              states: {
-                ahead: { after: { deadline: 'due' } },
-                /** The delay is over; the deadline is only if the wall clock says so too. */
-                due: {
-                  invoke: {
-                    src: 'readWallClock',
-                    onDone: [
-                      {
-                        guard: 'isDeadlinePassed',
-                        actions: { type: 'findTimeout', params: { kind: 'deadline' } },
-                      },
-                      { target: 'ahead', actions: 'refreshNow' },
-                    ],
-                    onError: 'ahead',
-                  },
-                },
+                  { target: 'inTime', actions: ['refreshNow', ...rearm(['deadline'])] },
+                ],
+                onError: { target: 'inTime', actions: rearm(['deadline']) },
               },
             },
           },
           on: {
+            'chunk.heartbeat': { actions: rearm(['heartbeat']) },
+            'chunk.completed': { actions: rearm(['heartbeat', 'progress']) },
             'attempt.ended': { target: 'settling', actions: 'recordOutcome' },
+            'timeout.due': { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
             'job.cancel': { target: '#job.stopping', actions: 'recordIntent' },
             'job.timeOut': [
               {
@@ -296,7 +292,7 @@ export const jobMachine = setup({
             'lease.lost': { target: '#job.stopping.kill', actions: 'recordIntent' },
           },
         },
-        settling,
+        ...settling,
       },
     },
     /** The attempt must end: the ladder. The slot is held, and so is the retry. */
@@ -345,16 +341,16 @@ export const jobMachine = setup({
             ],
           },
         },
-        settling,
+        ...settling,
       },
     },
     /** At rest until the pause before the next attempt is over. */
     retrying: {
-      after: {
-        backoff: 'queued',
-        deadline: { actions: { type: 'findTimeout', params: { kind: 'deadline' } } },
-      },
+      entry: { type: 'arm', params: { kinds: ['deadline'] } },
+      exit: { type: 'disarm', params: { kinds: ['deadline'] } },
+      after: { backoff: 'queued' },
       on: {
+        'timeout.due': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
         'job.start': { target: 'running', actions: 'recordStart' },
         'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
         'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },

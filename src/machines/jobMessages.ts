@@ -31,6 +31,8 @@ export type JobEvent =
   | { type: 'job.start'; attempt: number; at: number }
   | { type: 'job.cancel'; reason: string | null }
   | { type: 'job.timeOut'; kind: TimeoutKind; by: FoundBy }
+  /** A timeout's delay is over; the chart's own. */
+  | { type: 'timeout.due'; kind: TimeoutKind }
   | { type: 'job.handBack' }
   | { type: 'lease.lost' }
   /** A sign of life. */
@@ -69,6 +71,8 @@ export function intentOf(event: JobEvent): StopIntent | null {
       return { kind: 'cancel', reason: event.reason };
     case 'job.timeOut':
       return { kind: 'timeout', timeout: event.kind, by: event.by };
+    case 'timeout.due':
+      return { kind: 'timeout', timeout: event.kind, by: 'timer' };
     case 'job.handBack':
       return { kind: 'handBack' };
     case 'lease.lost':

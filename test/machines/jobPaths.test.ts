@@ -54,8 +54,12 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
       snapshot.matches({ running: 'processing' }) ||
       (top(snapshot) === 'stopping' &&
         !snapshot.matches({ stopping: 'settling' }) &&
+        !snapshot.matches({ stopping: 'pausing' }) &&
         !snapshot.matches({ stopping: 'unconfirmed' }));
-    const delayed = steps.filter(({ from, event }) => waiting(from) && event.type.startsWith('xstate.after'));
+    const delayed = steps.filter(
+      ({ from, event }) =>
+        waiting(from) && (event.type.startsWith('xstate.after') || event.type === 'timeout.due'),
+    );
     for (const from of new Set(steps.filter((step) => waiting(step.from)).map((step) => keyOf(step.from)))) {
       expect(
         delayed.some((step) => keyOf(step.from) === from && !step.to.matches({ running: 'processing' })),
@@ -68,7 +72,7 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
     const exits = moves.filter(({ from, to }) => live(from) && !live(to) && top(to) !== 'superseded');
     expect(exits.length).toBeGreaterThan(0);
     for (const { from, event, to } of exits) {
-      expect(event.type).toMatch(/^xstate\.done\.actor\..*settling\.writing/);
+      expect(event.type).toMatch(/^xstate\.done\.actor\..*settling$/);
       expect(top(to)).toBe(from.context.verdict?.state);
     }
   });

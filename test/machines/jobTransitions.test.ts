@@ -4,13 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { initialTransition, transition } from 'xstate';
 import { jobMachine } from '../../src/machines/job.ts';
 import type { JobChartInput, JobEvent } from '../../src/machines/jobMessages.ts';
+import type { TimeoutKind } from '../../src/machines/states.ts';
 import { ended, input, type JobSnapshot, now } from './explore.ts';
 
 const start: JobEvent = { type: 'job.start', attempt: 1, at: now };
-const timeOut = (
-  kind: 'job' | 'heartbeat' | 'progress' | 'queue' | 'deadline',
-  by: 'timer' | 'hand' | 'watchdog' = 'timer',
-): JobEvent => ({
+const timeOut = (kind: TimeoutKind, by: 'timer' | 'hand' | 'watchdog' = 'timer'): JobEvent => ({
   type: 'job.timeOut',
   kind,
   by,
@@ -18,9 +16,12 @@ const timeOut = (
 const delayed = (delay: string, state: string) =>
   ({ type: `xstate.after.${delay}.job.${state}` }) as unknown as JobEvent;
 const settled = (state: string) =>
-  ({ type: `xstate.done.actor.0.job.${state}.settling.writing` }) as unknown as JobEvent;
+  ({ type: `xstate.done.actor.0.job.${state}.settling` }) as unknown as JobEvent;
 const unsettled = (state: string, error: object) =>
-  ({ type: `xstate.error.actor.0.job.${state}.settling.writing`, error }) as unknown as JobEvent;
+  ({ type: `xstate.error.actor.0.job.${state}.settling`, error }) as unknown as JobEvent;
+const due = (kind: TimeoutKind): JobEvent => ({ type: 'timeout.due', kind });
+const read = (output: number) =>
+  ({ type: 'xstate.done.actor.0.job.running.processing.atDeadline', output }) as unknown as JobEvent;
 const ack: JobEvent = { type: 'attempt.acknowledged' };
 const cancel: JobEvent = { type: 'job.cancel', reason: null };
 
@@ -33,26 +34,30 @@ function run(
   for (const event of events) {
     const [next, actions] = transition(jobMachine, snapshot, event);
     snapshot = next;
-    effects = actions.map(({ type, params }) => {
-      const sent = (params as { event?: { type: string } } | undefined)?.event;
-      return sent === undefined ? type : `${type} ${sent.type}`;
+    effects = actions.map(({ type, params }: { type: string; params: unknown }) => {
+      const {
+        event: sent,
+        id,
+        sendId,
+      } = (params ?? {}) as { event?: { type: string }; id?: string; sendId?: string };
+      return [type, sendId ?? (type === 'xstate.raise' ? id : sent?.type)].filter(Boolean).join(' ');
     });
   }
   return { end: snapshot, effects };
 }
 
-const processing = { running: { processing: { life: 'alive', progress: 'moving', deadline: 'ahead' } } };
+const processing = { running: { processing: 'inTime' } };
 
 const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ['waits', [], 'queued'],
   ['starts', [start], processing],
   ['is cancelled at rest', [cancel], 'cancelled'],
-  ['times out in the queue', [delayed('queueTimeout', 'queued')], 'timedOut'],
-  ['times out at rest by its deadline', [delayed('deadline', 'queued')], 'timedOut'],
+  ['times out in the queue', [due('queue')], 'timedOut'],
+  ['times out at rest by its deadline', [due('deadline')], 'timedOut'],
   ['cannot complete before it starts', [ended('completed')], 'queued'],
   ['goes on with a heartbeat', [start, { type: 'chunk.heartbeat' }], processing],
   ['goes on with a chunk', [start, { type: 'chunk.completed' }], processing],
-  ['stores its completion first', [start, ended('completed')], { running: { settling: 'writing' } }],
+  ['stores its completion first', [start, ended('completed')], { running: 'settling' }],
   ['is completed once stored', [start, ended('completed'), settled('running')], 'completed'],
   ['retries a failure', [start, ended('failed'), settled('running')], 'retrying'],
   ['fails without a retry', [start, ended('failed'), settled('running')], 'failed', { maxAttempts: 1 }],
@@ -73,17 +78,16 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
     [start, ended('failed'), settled('running'), delayed('backoff', 'retrying')],
     'queued',
   ],
-  ['is asked at the job timeout', [start, delayed('jobTimeout', 'running.processing')], { stopping: 'ask' }],
+  ['is asked at the job timeout', [start, due('job')], { stopping: 'ask' }],
+  ['is asked at the heartbeat timeout', [start, due('heartbeat')], { stopping: 'ask' }],
+  ['is asked at the progress timeout', [start, due('progress')], { stopping: 'ask' }],
   [
-    'is asked at the heartbeat timeout',
-    [start, delayed('heartbeatTimeout', 'running.processing.life.alive')],
-    { stopping: 'ask' },
+    'looks at the wall clock when the delay of its deadline is over',
+    [start, due('deadline')],
+    { running: { processing: 'atDeadline' } },
   ],
-  [
-    'is asked at the progress timeout',
-    [start, delayed('progressTimeout', 'running.processing.progress.moving')],
-    { stopping: 'ask' },
-  ],
+  ['is asked once that says so', [start, due('deadline'), read(now + 9_000_000)], { stopping: 'ask' }],
+  ['goes on where the clock was set back', [start, due('deadline'), read(now + 8_000_000)], processing],
   ['gets its grace when it answers', [start, cancel, ack], { stopping: 'grace' }],
   [
     'gets none when it is silent',
@@ -163,7 +167,7 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   [
     'waits for an engine that does not answer',
     [start, ended('completed'), unsettled('running', {})],
-    { running: { settling: 'pausing' } },
+    { running: 'pausing' },
   ],
   [
     'yields to a newer attempt',
@@ -184,9 +188,38 @@ describe('a job', () => {
   });
 
   test('a heartbeat arms the heartbeat timer anew and leaves the others', () => {
-    const { effects } = run([start, { type: 'chunk.heartbeat' }]);
-    expect(effects.filter((effect) => effect.startsWith('xstate.raise'))).toEqual([
-      'xstate.raise xstate.after.heartbeatTimeout.job.running.processing.life.alive',
+    const timers = (events: JobEvent[]) =>
+      run(events).effects.filter((effect) => /raise|cancel/.test(effect));
+    expect(timers([start, { type: 'chunk.heartbeat' }])).toEqual([
+      'xstate.cancel heartbeat',
+      'xstate.raise heartbeat',
+    ]);
+    expect(timers([start, { type: 'chunk.completed' }])).toEqual([
+      'xstate.cancel heartbeat',
+      'xstate.cancel progress',
+      'xstate.raise heartbeat',
+      'xstate.raise progress',
+    ]);
+  });
+
+  test('a timeout that is off arms nothing, and what was armed is disarmed at the end', () => {
+    const inline = {
+      heartbeatTimeoutMs: Infinity,
+      progressTimeoutMs: Infinity,
+      deadlineAt: null,
+      queueDueAt: null,
+    };
+    const timers = (events: JobEvent[], given = {}) =>
+      run(events, given).effects.filter((effect) => /raise|cancel/.test(effect));
+    expect(timers([start], inline)).toEqual(['xstate.raise job']);
+    expect(timers([start, ended('completed')], inline)).toEqual(['xstate.cancel job']);
+    expect(timers([start])).toEqual([
+      'xstate.cancel queue',
+      'xstate.cancel deadline',
+      'xstate.raise job',
+      'xstate.raise heartbeat',
+      'xstate.raise progress',
+      'xstate.raise deadline',
     ]);
   });
 
