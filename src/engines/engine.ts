@@ -87,6 +87,8 @@ export interface StoredJob extends Omit<NewJob, 'idempotencyKey'> {
   readonly chunks: number;
   /** Times its host ended while it ran in it, since the last checkpoint. */
   readonly crashes: number;
+  /** The live or last attempt was claimed ahead of a slot: its code may not have begun. */
+  readonly claimedAhead: boolean;
   readonly items: number;
   /** Items in all, where the job said. */
   readonly total: number | null;
@@ -136,6 +138,13 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
+export interface Watcher {
+  /** After each durable change of a job, in order. */
+  changed(id: string, state: JobState): void;
+  /** Changes of another process were too many to be told: any job may have changed. */
+  missed(): void;
+}
+
 export interface Engine {
   readonly name: string;
   open(clock: Clock): Promise<void>;
@@ -143,10 +152,14 @@ export interface Engine {
 
   /** Stores jobs, all or none. Answers per job with its row: the older one where its idempotency key is known. */
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]>;
-  /** Up to `limit` jobs that may start now become `running`, each with its next attempt, a token and a lease. */
+  /**
+   * Up to `limit` jobs that may start now become `running`, each with its next attempt, a token and a lease; after
+   * them up to `ahead` more, which are not to start yet (see `claimedAhead`; who was claimed so before is passed over).
+   */
   claim(claim: {
     owner: string;
     limit: number;
+    ahead: number;
     names: readonly string[];
     leaseMs: number;
   }): Promise<StoredJob[]>;
@@ -160,8 +173,9 @@ export interface Engine {
    */
   recordIntent(id: string, token: string | null, intent: StopIntent): Promise<void>;
   /**
-   * The end of an attempt; `token` null: of a job at rest. `queued` gives the attempt's number back.
-   * Refused with StaleAttemptError, so of two that settle one attempt exactly one succeeds.
+   * The end of an attempt; `token` null: of a job at rest. `queued` gives the attempt's number back, and the job its
+   * place. Refused with StaleAttemptError, so of two that settle one attempt exactly one succeeds; and so that a job
+   * which was told to end in another process is not set to run again.
    */
   settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob>;
   /** A queued job becomes the next for a slot. */
@@ -186,8 +200,8 @@ export interface Engine {
    * answer is the new one. Refused with StaleAttemptError.
    */
   adopt(id: string, token: string, owner: string, leaseMs: number): Promise<string>;
-  /** Calls `changed` after each durable change of a job, in order. Returns what ends it. */
-  watch(changed: (id: string, state: JobState) => void): () => void;
+  /** Returns what ends it. */
+  watch(watcher: Watcher): () => void;
 }
 
 /** A write of an attempt that is no longer the job's own: another took over, or the job is over. */

@@ -15,12 +15,16 @@ import {
   StaleAttemptError,
   type StoredJob,
   type Transition,
+  type Watcher,
 } from './engine.ts';
+import { dueAtRest, freshJob, resultOf, settledEntry, stoppingEntry, undoes } from './jobFacts.ts';
 
 type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
   /** Monotonic ms; what a live attempt's lease counts on. */
   leaseUntil: number;
+  /** Among the jobs of its priority; a job that is handed back keeps it. */
+  place: number;
   rows: string[];
 };
 
@@ -29,15 +33,17 @@ export class MemoryEngine implements Engine {
   #clock: Clock | null = null;
   #jobs = new Map<string, Row>();
   #idempotency = new Map<string, string>();
-  /** Jobs that may start now, by priority; each set in order of submission. */
+  /** Jobs that may start now, by priority; each set in the order of their places, but for those in `#unsorted`. */
   #ready = new Map<number, Set<Row>>();
+  #unsorted = new Set<number>();
   /** Jobs at rest that may not start yet. */
   #waiting = new Set<Row>();
   /** Jobs at rest that time out at a wall time. */
   #expiring = new Set<Row>();
   #live = new Set<Row>();
   #attempts = 0;
-  #listeners = new Set<(id: string, state: JobState) => void>();
+  #lastPlace = 0;
+  #watchers = new Set<Watcher>();
 
   async open(clock: Clock): Promise<void> {
     this.#clock = clock;
@@ -50,35 +56,12 @@ export class MemoryEngine implements Engine {
       const known =
         idempotencyKey === null ? undefined : this.#idempotency.get(`${job.name}\n${idempotencyKey}`);
       if (known !== undefined) return snapshot(this.#row(known));
-      const now = this.#time().now();
-      const dueAfter = (seconds: number) => (seconds === Infinity ? null : now + seconds * 1000);
+      const fresh = freshJob({ ...job, idempotencyKey }, this.#time().now());
       const row: Row = {
-        ...job,
-        state: 'queued',
-        attempt: 0,
-        token: null,
-        owner: null,
-        group: null,
-        submittedAt: now,
-        startedAt: null,
-        endedAt: null,
-        queueDueAt: dueAfter(job.settings.queueTimeoutSeconds),
-        deadlineAt: dueAfter(job.settings.deadlineSeconds),
-        lastHeartbeatAt: null,
-        lastProgressAt: null,
-        checkpoint: null,
-        chunks: 0,
-        crashes: 0,
-        items: 0,
-        total: null,
-        intent: null,
-        timeout: null,
-        reason: null,
-        failure: null,
-        result: null,
-        stop: null,
-        history: [{ state: 'queued', at: now, attempt: 0 }],
+        ...fresh,
+        history: [...fresh.history],
         leaseUntil: 0,
+        place: this.#nextPlace(),
         rows: [],
       };
       this.#jobs.set(row.id, row);
@@ -92,6 +75,7 @@ export class MemoryEngine implements Engine {
   async claim(claim: {
     owner: string;
     limit: number;
+    ahead: number;
     names: readonly string[];
     leaseMs: number;
   }): Promise<StoredJob[]> {
@@ -99,7 +83,9 @@ export class MemoryEngine implements Engine {
     this.#ripen();
     const claimed: StoredJob[] = [];
     for (const row of this.#inOrder()) {
-      if (claimed.length === claim.limit) break;
+      if (claimed.length === claim.limit + claim.ahead) break;
+      const claimedAhead = claimed.length >= claim.limit;
+      if (claimedAhead && row.claimedAhead) continue;
       if (!claim.names.includes(row.name) || isDue(row, now)) continue;
       this.#unrest(row);
       this.#attempts += 1;
@@ -117,6 +103,7 @@ export class MemoryEngine implements Engine {
         reason: null,
         failure: null,
         stop: null,
+        claimedAhead,
         leaseUntil: this.#time().monotonic() + claim.leaseMs,
       } satisfies Partial<Row>);
       this.#live.add(row);
@@ -162,15 +149,7 @@ export class MemoryEngine implements Engine {
     row.intent = intent;
     if (row.state !== 'stopping') {
       row.state = 'stopping';
-      const timeout = intent.kind === 'timeout' ? { timeout: intent.timeout } : {};
-      const reason = intent.kind === 'cancel' && intent.reason !== null ? { reason: intent.reason } : {};
-      row.history.push({
-        state: 'stopping',
-        at: this.#time().now(),
-        attempt: row.attempt,
-        ...timeout,
-        ...reason,
-      });
+      row.history.push(stoppingEntry(intent, row.attempt, this.#time().now()));
     }
     this.#changed(row);
   }
@@ -178,16 +157,10 @@ export class MemoryEngine implements Engine {
   async settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
     const row = this.#current(id, token, 'settlement');
     if (token === null && !isAtRest(row.state)) throw new StaleAttemptError(id, 'settlement');
+    if (undoes(verdict, row.intent)) throw new StaleAttemptError(id, 'settlement');
     const now = this.#time().now();
     const { state, timeout, reason, failure, stop, notBefore } = verdict;
-    row.history.push({
-      state,
-      at: now,
-      attempt: row.attempt,
-      ...(timeout === null ? {} : { timeout }),
-      ...(reason === null && failure === null ? {} : { reason: reason ?? failure?.message ?? '' }),
-      ...(stop === null ? {} : { stop }),
-    });
+    row.history.push(settledEntry(verdict, row.attempt, now));
     this.#live.delete(row);
     this.#unrest(row);
     Object.assign(row, {
@@ -204,9 +177,10 @@ export class MemoryEngine implements Engine {
     if (verdict.crashed) row.crashes += 1;
     if (isFinal(state)) {
       row.endedAt = now;
-      row.result = typeof verdict.result === 'string' ? verdict.result : null;
+      row.result = resultOf(verdict);
     } else {
       if (state === 'queued') row.attempt -= 1;
+      else row.place = this.#nextPlace();
       row.notBefore = notBefore;
       this.#rest(row);
     }
@@ -219,6 +193,7 @@ export class MemoryEngine implements Engine {
     if (!isAtRest(row.state)) return;
     this.#unrest(row);
     row.priority = Infinity;
+    row.place = this.#nextPlace();
     this.#rest(row);
     this.#changed(row);
   }
@@ -261,7 +236,7 @@ export class MemoryEngine implements Engine {
   async nextDueAt(): Promise<number | null> {
     this.#ripen();
     let next = Infinity;
-    for (const row of this.#expiring) next = Math.min(next, dueAt(row));
+    for (const row of this.#expiring) next = Math.min(next, dueAtRest(row) ?? Infinity);
     for (const row of this.#waiting) next = Math.min(next, row.notBefore ?? Infinity);
     return next === Infinity ? null : next;
   }
@@ -279,9 +254,9 @@ export class MemoryEngine implements Engine {
     return adopted;
   }
 
-  watch(changed: (id: string, state: JobState) => void): () => void {
-    this.#listeners.add(changed);
-    return () => this.#listeners.delete(changed);
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   /** What may start by now waits for a slot, and for nothing else. */
@@ -294,11 +269,12 @@ export class MemoryEngine implements Engine {
   #rest(row: Row): void {
     const now = this.#time().now();
     this.#unrest(row);
-    const peers = this.#ready.get(row.priority);
     if (row.notBefore !== null && row.notBefore > now) this.#waiting.add(row);
-    else if (peers === undefined) this.#ready.set(row.priority, new Set([row]));
-    else peers.add(row);
-    if (dueAt(row) !== Infinity) this.#expiring.add(row);
+    else {
+      if (row.place !== this.#lastPlace) this.#unsorted.add(row.priority);
+      this.#ready.set(row.priority, (this.#ready.get(row.priority) ?? new Set()).add(row));
+    }
+    if (dueAtRest(row) !== null) this.#expiring.add(row);
   }
 
   #unrest(row: Row): void {
@@ -309,8 +285,18 @@ export class MemoryEngine implements Engine {
   }
 
   *#inOrder(): Iterable<Row> {
+    for (const priority of this.#unsorted) {
+      const peers = [...(this.#ready.get(priority) ?? [])].sort((a, b) => a.place - b.place);
+      if (peers.length > 0) this.#ready.set(priority, new Set(peers));
+    }
+    this.#unsorted.clear();
     for (const priority of [...this.#ready.keys()].sort((a, b) => b - a))
       yield* this.#ready.get(priority) ?? [];
+  }
+
+  #nextPlace(): number {
+    this.#lastPlace += 1;
+    return this.#lastPlace;
   }
 
   #row(id: string): Row {
@@ -326,7 +312,7 @@ export class MemoryEngine implements Engine {
   }
 
   #changed(row: Row): void {
-    for (const listener of this.#listeners) listener(row.id, row.state);
+    for (const watcher of this.#watchers) watcher.changed(row.id, row.state);
   }
 
   #time(): Clock {
@@ -335,16 +321,10 @@ export class MemoryEngine implements Engine {
   }
 }
 
-/** When a job at rest times out: its deadline, and before its first start its queue timeout. */
-function dueAt(row: StoredJob): number {
-  const queue = row.startedAt === null ? row.queueDueAt : null;
-  return Math.min(queue ?? Infinity, row.deadlineAt ?? Infinity);
-}
-
 function isDue(row: StoredJob, now: number): boolean {
-  return dueAt(row) <= now;
+  return (dueAtRest(row) ?? Infinity) <= now;
 }
 
-function snapshot({ leaseUntil: _lease, rows: _rows, ...row }: Row): StoredJob {
+function snapshot({ leaseUntil: _lease, place: _place, rows: _rows, ...row }: Row): StoredJob {
   return { ...row, history: [...row.history] };
 }

@@ -82,6 +82,9 @@ const blank = {
   crashed: false,
 };
 
+/** Back to the queue, the attempt not used up. */
+export const handedBack: Verdict = { ...blank, state: 'queued', reason: 'handed back' };
+
 /** The verdict on an attempt that ended by itself. */
 export function verdictOfEnd(facts: RetryFacts, outcome: AttemptOutcome, at: number): Verdict {
   if (outcome.kind === 'completed') return { ...blank, state: 'completed', result: outcome.result };
@@ -106,7 +109,7 @@ export function verdictOfStop(
     return { ...blank, state: 'completed', result: outcome.result, stop, reason };
   }
   if (intent.kind === 'cancel') return { ...blank, state: 'cancelled', reason: intent.reason, stop };
-  if (intent.kind !== 'timeout') return { ...blank, state: 'queued', reason: 'handed back', stop };
+  if (intent.kind !== 'timeout') return { ...handedBack, stop };
   const reason = intent.by === 'hand' ? 'timed out by hand' : null;
   const ended = { ...blank, timeout: intent.timeout, reason, stop };
   if (!isRetried(intent) || !mayRetry(facts, 'timedOut', at)) return { ...ended, state: 'timedOut' };

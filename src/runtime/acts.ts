@@ -8,7 +8,13 @@ import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
-import { type Verdict, verdictOfCrash, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
+import {
+  handedBack,
+  type Verdict,
+  verdictOfCrash,
+  verdictOfEnd,
+  verdictOfStop,
+} from '../machines/verdict.ts';
 import { chartInput, stepAtRest } from './chartInput.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
@@ -26,6 +32,8 @@ export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   /** Whether this job's code runs inside its host, inline or in a thread. */
   runsInHost(name: string): boolean;
   settled(job: StoredJob): void;
+  /** Lets go of a job that was claimed here and has not been started. */
+  release(id: string): Promise<void>;
 }
 
 export class Acts {
@@ -73,21 +81,38 @@ export class Acts {
    * this machine any more.
    */
   async recover(job: StoredJob): Promise<void> {
-    const { clock, logger } = this.#host;
+    const { logger } = this.#host;
     const engine = await this.#host.engine();
     // First of all its writes are refused: an owner that lives after all must not settle what is done to it here.
     const token = await engine.adopt(job.id, job.token as string, this.#host.owner, adoptedMs);
     logger.warn({ jobId: job.id, owner: job.owner }, `job ${job.id} lost its owner`);
     if (job.group !== null) await endGroup(job.group);
-    await this.#settle(job, token, this.#verdictOfLoss(job, clock.now()));
+    await this.#settle(job, token, this.#verdictOfLoss(job));
   }
 
-  #verdictOfLoss(job: StoredJob, now: number): Verdict {
-    // What was asked of it meanwhile is carried out: it has ended.
-    if (job.intent !== null && job.intent.kind !== 'handBack') {
-      return verdictOfStop(chartInput(job, now, false), null, job.intent, { kind: 'stopped' }, now);
+  /** A job that was claimed here and has not been started goes back to the queue, or where it was being sent. */
+  async handBack({ id, token }: StoredJob): Promise<void> {
+    const job = await storedJob(await this.#host.engine(), id);
+    if (job.token !== token) return;
+    try {
+      await this.#settle(job, token, this.#verdictOfIntent(job) ?? handedBack);
+    } catch (error) {
+      if (!(error instanceof StaleAttemptError)) throw error;
     }
-    return verdictOfCrash(this.#host.runsInHost(job.name) ? job.crashes + 1 : null, job.settings.maxCrashes);
+  }
+
+  #verdictOfLoss(job: StoredJob): Verdict {
+    const asked = this.#verdictOfIntent(job);
+    if (asked !== null) return asked;
+    const mayBeTheCause = this.#host.runsInHost(job.name) && !job.claimedAhead;
+    return verdictOfCrash(mayBeTheCause ? job.crashes + 1 : null, job.settings.maxCrashes);
+  }
+
+  /** What was asked of a job meanwhile is carried out, now that nothing of it runs. */
+  #verdictOfIntent(job: StoredJob): Verdict | null {
+    if (job.intent === null || job.intent.kind === 'handBack') return null;
+    const now = this.#host.clock.now();
+    return verdictOfStop(chartInput(job, now, false), null, job.intent, { kind: 'stopped' }, now);
   }
 
   /** A job whose attempt could not even begin. */
@@ -103,6 +128,7 @@ export class Acts {
 
   async #untilFinal(id: string, eventFor: (job: StoredJob) => JobEvent): Promise<StoredJob> {
     for (;;) {
+      await this.#host.release(id);
       const job = await storedJob(await this.#host.engine(), id);
       if (isFinal(job.state)) return job;
       try {

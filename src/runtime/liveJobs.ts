@@ -47,8 +47,8 @@ export interface LiveJobsHost {
   readonly logger: Logger;
   launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
-  /** An attempt is proven over. */
-  slotFreed(): void;
+  /** An attempt is proven over, after so many ms. */
+  slotFreed(ms: number): void;
   /** A live attempt has something that must not wait for the next round. */
   beatSoon(): void;
   engineFailed(error: unknown): void;
@@ -262,6 +262,7 @@ export class LiveJobs {
 
   #attemptOf(job: StoredJob, definition: AnyDefinition, isolation: Isolation, log: Logger): LiveAttempt {
     const { clock } = this.#host;
+    const startedAt = clock.monotonic();
     const token = job.token as string;
     const lived = () => {
       const live = this.#attempts.get(token);
@@ -318,7 +319,7 @@ export class LiveJobs {
         const live = this.#attempts.get(token);
         if (live !== undefined) live.isOver = true;
         this.#zombies.delete(token);
-        this.#host.slotFreed();
+        this.#host.slotFreed(clock.monotonic() - startedAt);
       },
     };
   }

@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { Engine, NewJob } from '../engines/engine.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
@@ -16,7 +16,7 @@ import { LiveJobs } from './liveJobs.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
 import { checkNumber } from './settings.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
-import { prepareJob, type SubmitOptions } from './submission.ts';
+import { prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
 
 /** What the file of a job imports, almost always. */
@@ -74,7 +74,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logger,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
-      slotFreed: () => this.#supervision?.slotFreed(),
+      slotFreed: (ms) => this.#supervision?.slotFreed(ms),
       beatSoon: () => this.#supervision?.beatSoon(),
       engineFailed: (error) => this.#supervision?.engineFailed(error),
       changed: (what, status) => {
@@ -98,6 +98,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         return definition !== undefined && isolationOf(definition) !== 'process';
       },
       settled: (job) => this.#announce(job.state, () => statusOf(job)),
+      release: async (id) => this.#supervision?.release(id),
     });
     this.#access = {
       ...open,
@@ -165,7 +166,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     await this.#isolations.close();
     this.#isClosed = true;
     // Whoever still waits for a job is told, rather than left waiting.
-    for (const watchers of this.#watchers.values()) for (const changed of watchers) changed();
+    this.#wakeAll();
     if (this.#opening !== null) await (await this.#opening).close();
   }
 
@@ -180,7 +181,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       ? [input?: InputOf<J[N]>, options?: SubmitOptions]
       : [input: InputOf<J[N]>, options?: SubmitOptions]
   ): Promise<Job<ResultOf<J[N]>>> {
-    const job = await prepareJob(this.#options, name, input, options);
+    const [job] = (await prepareJobs(this.#options, name, [input], options)) as [NewJob];
     const [stored] = await (await this.#open()).submit([job]);
     if (stored === undefined || stored.input !== job.input) {
       throw new InputError(
@@ -189,6 +190,25 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     }
     if (stored.id === job.id) this.#announce('queued', () => statusOf(stored));
     return new JobHandle(stored.id, name, this.#access);
+  }
+
+  /**
+   * A job for each input, all or none, in one transaction: many are stored in a fraction of the time. Throws as submit
+   * does, naming the input.
+   */
+  async submitMany<N extends keyof J & string>(
+    name: N,
+    inputs: readonly InputOf<J[N]>[],
+    options: Omit<SubmitOptions, 'idempotencyKey'> = {},
+  ): Promise<Job<ResultOf<J[N]>>[]> {
+    if (!Array.isArray(inputs))
+      throw new InputError(`inputs: expected an array, got ${describeValue(inputs)}.`);
+    if ('idempotencyKey' in options)
+      throw new ConfigurationError('idempotencyKey', 'submit(), for one job', 'submitMany()');
+    const jobs = await prepareJobs(this.#options, name, inputs, options, (index) => `inputs[${index}]`);
+    const stored = await (await this.#open()).submit(jobs);
+    for (const job of stored) this.#announce('queued', () => statusOf(job));
+    return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
   }
 
   /** Throws JobNotFoundError. */
@@ -316,8 +336,11 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#isClosed)
       return Promise.reject(new EngineError('the processor is stopped: make a new one to ask its engine'));
     this.#opening ??= this.#options.engine.open(this.#options.clock).then(() => {
-      this.#options.engine.watch((id) => {
-        for (const changed of this.#watchers.get(id) ?? []) changed();
+      this.#options.engine.watch({
+        changed: (id) => {
+          for (const changed of this.#watchers.get(id) ?? []) changed();
+        },
+        missed: () => this.#wakeAll(),
       });
       return this.#options.engine;
     });
@@ -337,6 +360,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       clearInterval(this.#waiting);
       this.#waiting = null;
     };
+  }
+
+  #wakeAll(): void {
+    for (const watchers of this.#watchers.values()) for (const changed of watchers) changed();
   }
 
   async *#queue(): AsyncGenerator<string> {

@@ -19,12 +19,14 @@ export interface SubmitOptions extends JobSettings {
   idempotencyKey?: string;
 }
 
-export async function prepareJob(
+/** Each input of `inputs` as a job of its own, all with the same options; `field` names an input in errors. */
+export async function prepareJobs(
   options: ResolvedOptions,
   name: string,
-  input: unknown,
+  inputs: readonly unknown[],
   submit: SubmitOptions = {},
-): Promise<NewJob> {
+  field: (index: number) => string = () => 'input',
+): Promise<NewJob[]> {
   const definition = options.jobs.get(name);
   if (definition === undefined) {
     const names = [...options.jobs.keys()].join(', ') || 'none';
@@ -48,25 +50,30 @@ export async function prepareJob(
       describeValue(idempotencyKey),
     );
   }
-  let value = input;
-  if (definition.input !== undefined) {
-    const checked = await definition.input['~standard'].validate(input);
-    if (checked.issues !== undefined) throw new InputError(checked.issues.map(describeIssue).join(' '));
-    value = checked.value;
-  }
-  return {
-    id: uuid(),
+  const common = {
     name,
-    input: toJsonText(value, 'input'),
     settings: settingsFor(options, definition, settings),
     priority,
     notBefore: startAfter?.getTime() ?? null,
     idempotencyKey: idempotencyKey ?? null,
     retryOf: null,
   };
+  const jobs: NewJob[] = [];
+  for (const [index, input] of inputs.entries()) {
+    let value = input;
+    if (definition.input !== undefined) {
+      const checked = await definition.input['~standard'].validate(input);
+      if (checked.issues !== undefined) {
+        throw new InputError(checked.issues.map((issue) => describeIssue(field(index), issue)).join(' '));
+      }
+      value = checked.value;
+    }
+    jobs.push({ ...common, id: uuid(), input: toJsonText(value, field(index)) });
+  }
+  return jobs;
 }
 
-function describeIssue({ message, path = [] }: StandardIssue): string {
+function describeIssue(field: string, { message, path = [] }: StandardIssue): string {
   const at = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-  return `input${at === '' ? '' : `.${at}`}: ${message}`;
+  return `${field}${at === '' ? '' : `.${at}`}: ${message}`;
 }

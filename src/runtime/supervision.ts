@@ -3,6 +3,7 @@
 
 import type { Logger } from 'pino';
 import { createActor, fromPromise } from 'xstate';
+import { ClaimAhead } from '../actors/claimAhead.ts';
 import { createDueTimer } from '../actors/dueTimer.ts';
 import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
 import { patientClock } from '../actors/patientClock.ts';
@@ -45,6 +46,7 @@ export interface SupervisionOptions {
 export class Supervision {
   readonly #options: SupervisionOptions;
   readonly #supervisor;
+  readonly #ahead: ClaimAhead;
   readonly #dueTimer;
   readonly #leaseKeeper;
   #monitor: Stoppable | null = null;
@@ -57,13 +59,17 @@ export class Supervision {
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
-    const { engine, clock, live, owner, names, limit } = options;
+    const { engine, clock, live, acts, owner, names, limit } = options;
     const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
     };
+    this.#ahead = new ClaimAhead(
+      { engine, clock, owner, names, limit, leaseMs, keptMs: beatIntervalMs },
+      { refilled: () => this.#wake(), handBack: (job) => acts.handBack(job), failed },
+    );
     const claimJobs = fromPromise<number, { slots: number }>(async ({ input: { slots } }) => {
-      const jobs = await engine.claim({ owner, limit: slots, names, leaseMs }).catch((error) => {
+      const jobs = await this.#ahead.claim(slots).catch((error) => {
         failed(error);
         throw error;
       });
@@ -93,10 +99,17 @@ export class Supervision {
       },
     );
     this.#leaseKeeper = createActor(keeper, { clock });
-    this.#unwatch = engine.watch((id, state) => {
-      if (isAtRest(state)) this.#wake();
-      // Asked for elsewhere: what was asked here has the actor stopping by now.
-      else if (state === 'stopping' && live.status(id)?.state === 'running') this.beatSoon();
+    this.#unwatch = engine.watch({
+      changed: (id, state) => {
+        if (isAtRest(state)) this.#wake();
+        // Asked for elsewhere: what was asked here has the actor stopping by now.
+        else if (state === 'stopping' && live.status(id)?.state === 'running') this.beatSoon();
+        else if (state === 'stopping') this.release(id).catch(failed);
+      },
+      missed: () => {
+        this.#wake();
+        this.beatSoon();
+      },
     });
   }
 
@@ -118,7 +131,9 @@ export class Supervision {
     );
   }
 
-  slotFreed(): void {
+  /** After an attempt of so many ms. */
+  slotFreed(ms: number): void {
+    this.#ahead.attemptTook(ms);
     if (this.#supervisor.getSnapshot().status === 'active') this.#supervisor.send({ type: 'slot.freed' });
     this.checkQuiet();
   }
@@ -132,6 +147,12 @@ export class Supervision {
     ) {
       this.#quiet.resolve();
     }
+  }
+
+  /** A job that waits to be started here is at rest again, or where it was being sent. */
+  async release(id: string): Promise<void> {
+    const job = this.#ahead.take(id);
+    if (job !== null) await this.#options.acts.handBack(job);
   }
 
   beatSoon(): void {
@@ -163,6 +184,7 @@ export class Supervision {
   async drain(graceMs: number): Promise<void> {
     const { clock } = this.#options;
     if (!this.isDraining) this.#supervisor.send({ type: 'processor.drain' });
+    await this.#ahead.close().catch((error) => this.engineFailed(error));
     const timer = clock.setTimeout(() => {
       this.#isHandingBack = true;
       this.#handBack();
@@ -231,7 +253,7 @@ export class Supervision {
     } catch (error) {
       logger.error({ err: error }, `job ${job.id} could not be started: ${(error as Error).message}`);
       await acts.fail(job, error).catch((reason) => this.engineFailed(reason));
-      queueMicrotask(() => this.slotFreed());
+      queueMicrotask(() => this.slotFreed(Infinity));
     }
   }
 

@@ -67,8 +67,8 @@ export function engineContract(name: string, create: () => Engine): void {
     });
     const submit = async (more: Partial<NewJob> = {}): Promise<StoredJob> =>
       (await engine.submit([newJob(more)]))[0]!;
-    const claim = (limit = 1, leaseMs = 15_000) =>
-      engine.claim({ owner: 'me', limit, names: ['sum'], leaseMs });
+    const claim = (limit = 1, leaseMs = 15_000, ahead = 0) =>
+      engine.claim({ owner: 'me', limit, ahead, names: ['sum'], leaseMs });
     const claimOne = async (): Promise<StoredJob & { token: string }> =>
       (await claim())[0] as StoredJob & { token: string };
     const stale = expect.objectContaining({ code: 'ERR_UNSTUCK_STALE_ATTEMPT' });
@@ -371,7 +371,7 @@ export function engineContract(name: string, create: () => Engine): void {
 
       test('watches: each change, in order, until it is ended', async () => {
         const seen: string[] = [];
-        const unwatch = engine.watch((_, state) => seen.push(state));
+        const unwatch = engine.watch({ changed: (_, state) => seen.push(state), missed: () => {} });
         await submit();
         const { id, token } = await claimOne();
         await engine.settle(id, token, verdict('completed'));

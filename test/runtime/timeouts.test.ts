@@ -457,7 +457,7 @@ describe('an owner that is gone', () => {
     const job = await processor.submit(name, 1);
     // Another host claims the job and ends with it, some times.
     for (let crash = 0; crash < times; crash += 1) {
-      await engine.claim({ owner: 'gone', limit: 1, names: [name], leaseMs: 1000 });
+      await engine.claim({ owner: 'gone', limit: 1, ahead: 0, names: [name], leaseMs: 1000 });
       await clock.advance(10);
     }
     expect(await job.status()).toMatchObject(expected);

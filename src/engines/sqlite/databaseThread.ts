@@ -6,11 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { JobState } from '../../machines/states.ts';
 import { EngineError, StaleAttemptError } from '../engine.ts';
 import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
-import { type Instant, JobStore } from './jobStore.ts';
+import { type Change, type Instant, JobStore, type News } from './jobStore.ts';
 import { migrate } from './schema.ts';
 
 export interface OpenOrder {
@@ -25,7 +24,7 @@ export interface Call extends Instant {
   args: readonly unknown[];
 }
 
-export type StoreMethod = Exclude<keyof JobStore, 'newsSince' | 'lastNews' | 'publish'>;
+export type StoreMethod = Exclude<keyof JobStore, 'newsSince' | 'publish'>;
 
 export type Answer =
   | { call: number; value: unknown }
@@ -36,7 +35,9 @@ export type Answer =
 
 /** What a transaction brought, in this order: the changes are told before the answers. */
 export interface Committed {
-  changes: [id: string, state: JobState][];
+  /** False: others changed more than `changes` tells. */
+  isWhole: boolean;
+  changes: Change[];
   answers: Answer[];
 }
 
@@ -46,7 +47,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 
 const { path, durability, boot } = workerData as OpenOrder;
 const port = parentPort as NonNullable<typeof parentPort>;
-let changes: Committed['changes'] = [];
+let changes: Change[] = [];
 
 const database = openDatabase();
 const holder = randomUUID();
@@ -58,7 +59,7 @@ const store = new JobStore(database, here, (id, state) => changes.push([id, stat
 const version = database.prepare('PRAGMA data_version');
 removeDeadLocks(place);
 let seenVersion = dataVersion();
-let seenNews = store.lastNews();
+let seenNews = store.newsSince(-1).last;
 port.postMessage('open');
 
 /** How soon what another process did is seen here. */
@@ -66,18 +67,20 @@ const newsIntervalMs = 100;
 setInterval(() => {
   try {
     if (dataVersion() === seenVersion) return;
-    const news = newsOfOthers();
-    if (news.length > 0) port.postMessage({ changes: news, answers: [] } satisfies Committed);
+    const { changes, isWhole } = newsOfOthers();
+    if (changes.length > 0 || !isWhole)
+      port.postMessage({ isWhole, changes, answers: [] } satisfies Committed);
   } catch {
     // The next look, or the next call, tells what is wrong.
   }
 }, newsIntervalMs).unref();
 
-function newsOfOthers(): Committed['changes'] {
+function newsOfOthers(): News {
   const now = dataVersion();
-  const { news, last } = store.newsSince(seenNews);
+  const news =
+    now === seenVersion ? { changes: [], last: seenNews, isWhole: true } : store.newsSince(seenNews);
   seenVersion = now;
-  seenNews = last;
+  seenNews = news.last;
   return news;
 }
 
@@ -95,7 +98,8 @@ port.on('message', (calls: Call[] | 'close') => {
   if (isDue) return;
   isDue = true;
   // All messages that are there by now are read first. Where another process writes too, it gets its turn.
-  setTimeout(commit, isBusyFile() ? 2 : 0);
+  if (isBusyFile()) setTimeout(commit, 2);
+  else setImmediate(commit);
 });
 
 function lockHere() {
@@ -123,14 +127,16 @@ function commit(): void {
   isDue = false;
   let calls = waiting;
   waiting = [];
-  const committed: Committed = { changes: [], answers: [] };
+  const committed: Committed = { isWhole: true, changes: [], answers: [] };
   while (calls.length > 0) {
     changes = [];
     try {
       begin();
-      committed.changes.push(...newsOfOthers());
+      const news = newsOfOthers();
+      committed.isWhole &&= news.isWhole;
+      committed.changes.push(...news.changes);
       const answers = calls.map(answerTo);
-      const last = store.publish(changes);
+      const last = changes.length === 0 ? seenNews : store.publish(changes);
       database.exec('COMMIT');
       seenNews = last;
       committed.changes.push(...changes);

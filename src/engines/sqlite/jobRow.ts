@@ -32,6 +32,7 @@ type Same =
 export interface JobRow extends Pick<StoredJob, Same> {
   seq: number;
   state: JobState;
+  claimedAhead: number;
   timeout: TimeoutKind | null;
   settings: string;
   intent: string | null;
@@ -59,6 +60,7 @@ export function fromRow(row: JobRow): StoredJob {
     boot: _boot,
     holder: _holder,
     processGroup,
+    claimedAhead,
     settings,
     intent,
     failure,
@@ -68,6 +70,7 @@ export function fromRow(row: JobRow): StoredJob {
   } = row;
   return {
     ...same,
+    claimedAhead: claimedAhead === 1,
     settings: settingsFrom(settings),
     group: fromText(processGroup),
     intent: fromText(intent),
@@ -97,14 +100,4 @@ export function toText(value: object | null): string | null {
 
 function fromText<T>(text: string | null): T | null {
   return text === null ? null : JSON.parse(text);
-}
-
-/** When a job at rest times out: its deadline, and before its first start its queue timeout; null: never. */
-export function dueAtRest({
-  startedAt,
-  queueDueAt,
-  deadlineAt,
-}: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>): number | null {
-  const due = Math.min((startedAt === null ? queueDueAt : null) ?? Infinity, deadlineAt ?? Infinity);
-  return due === Infinity ? null : due;
 }

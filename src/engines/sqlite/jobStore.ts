@@ -15,12 +15,22 @@ import {
   StaleAttemptError,
   type Transition,
 } from '../engine.ts';
-import { dueAtRest, type JobRow, toText } from './jobRow.ts';
+import { dueAtRest, freshJob, resultOf, settledEntry, stoppingEntry, undoes } from '../jobFacts.ts';
+import { type JobRow, toText } from './jobRow.ts';
 
 /** The caller's clocks at the time of the call, ms. */
 export interface Instant {
   readonly now: number;
   readonly monotonic: number;
+}
+
+export type Change = [id: string, state: JobState];
+
+export interface News {
+  changes: Change[];
+  /** The last transaction they come from. */
+  last: number;
+  isWhole: boolean;
 }
 
 /** Who asks. */
@@ -32,15 +42,17 @@ export interface Here {
   isAlive(holder: string): boolean;
 }
 
-/** A process that looks away for longer than so many changes misses some; it still asks when it needs to know. */
-const keptNews = 100_000;
+/** Transactions. A process that looks away for longer is told that it missed some. */
+const keptNews = 1000;
 
-type Bindings = Record<string, SQLInputValue>;
+type Bindings = Readonly<Record<string, unknown>>;
 
 export class JobStore {
   readonly #database: DatabaseSync;
   readonly #here: Here;
-  readonly #statements = new Map<string, StatementSync>();
+  /** As far as the news were read: they are, at the beginning of each transaction. */
+  #lastPlace = 0;
+  readonly #statements = new Map<string, { statement: StatementSync; names: string[] }>();
   /** Calls `changed` for each job a call has changed, in order. */
   readonly #changed: (id: string, state: JobState) => void;
 
@@ -50,7 +62,8 @@ export class JobStore {
     this.#changed = changed;
   }
 
-  submit(at: Instant, jobs: readonly NewJob[]): JobRow[] {
+  /** Answers for each with the wall time at which it was stored, or the older job that has its idempotency key. */
+  submit(at: Instant, jobs: readonly NewJob[]): (JobRow | number)[] {
     // All or none: nothing is stored before all of them were looked at.
     const known = jobs.map(({ name, idempotencyKey }) =>
       idempotencyKey === null
@@ -63,26 +76,27 @@ export class JobStore {
     return jobs.map((job, index) => {
       const older = known[index];
       if (older !== undefined) return older;
-      const dueAfter = (seconds: number) => (seconds === Infinity ? null : at.now + seconds * 1000);
-      const queueDueAt = dueAfter(job.settings.queueTimeoutSeconds);
-      const deadlineAt = dueAfter(job.settings.deadlineSeconds);
-      return this.#change(
+      const { queueDueAt, deadlineAt, history, state } = freshJob(job, at.now);
+      this.#run(
         `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, retryOf, state,
            submittedAt, queueDueAt, deadlineAt, history, place, ready, dueAt)
-         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :retryOf, 'queued',
-           :submittedAt, :queueDueAt, :deadlineAt, :history, :place, :ready, :dueAt) RETURNING *`,
+         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :retryOf, :state,
+           :submittedAt, :queueDueAt, :deadlineAt, :history, :place, :ready, :dueAt)`,
         {
           ...job,
           settings: JSON.stringify(job.settings),
+          state,
           submittedAt: at.now,
           queueDueAt,
           deadlineAt,
-          history: JSON.stringify({ state: 'queued', at: at.now, attempt: 0 }),
+          history: JSON.stringify(history[0]),
           place: this.#nextPlace(),
           ready: isRipe(job.notBefore, at) ? 1 : 0,
           dueAt: dueAtRest({ startedAt: null, queueDueAt, deadlineAt }),
         },
       );
+      this.#changed(job.id, state);
+      return at.now;
     });
   }
 
@@ -91,25 +105,30 @@ export class JobStore {
     {
       owner,
       limit,
+      ahead,
       names,
       leaseMs,
-    }: { owner: string; limit: number; names: readonly string[]; leaseMs: number },
+    }: { owner: string; limit: number; ahead: number; names: readonly string[]; leaseMs: number },
   ): JobRow[] {
     this.#ripen(at);
     const candidates = names.flatMap((name) =>
-      this.#all<{ seq: number; id: string; priority: number; place: number; attempt: number }>(
-        `SELECT seq, id, priority, place, attempt FROM jobs INDEXED BY jobs_ready
+      this.#all<Pick<JobRow, 'seq' | 'id' | 'priority' | 'attempt' | 'claimedAhead'> & { place: number }>(
+        `SELECT seq, id, priority, place, attempt, claimedAhead FROM jobs INDEXED BY jobs_ready
          WHERE ready = 1 AND name = :name AND (dueAt IS NULL OR dueAt > :now)
          ORDER BY priority DESC, place LIMIT :limit`,
-        { name, now: at.now, limit },
+        { name, now: at.now, limit: limit + ahead },
       ),
     );
     candidates.sort((a, b) => b.priority - a.priority || a.place - b.place);
-    return candidates.slice(0, limit).map(({ seq, attempt }) =>
-      this.#change(
+    const claimed = candidates
+      .slice(0, limit + ahead)
+      .filter(({ claimedAhead }, index) => index < limit || claimedAhead === 0);
+    return claimed.map(({ seq, id, attempt }, index) => {
+      this.#changed(id, 'running');
+      return this.#get<JobRow>(
         `UPDATE jobs SET state = 'running', attempt = attempt + 1, token = :token, owner = :owner,
            startedAt = :now, lastHeartbeatAt = :now, lastProgressAt = :now, processGroup = NULL, intent = NULL, timeout = NULL,
-           reason = NULL, failure = NULL, stop = NULL, place = NULL, ready = NULL, dueAt = NULL,
+           reason = NULL, failure = NULL, stop = NULL, ready = NULL, dueAt = NULL, claimedAhead = :claimedAhead,
            leaseUntil = :leaseUntil, boot = :boot, holder = :holder, history = history || :entry
          WHERE seq = :seq RETURNING *`,
         {
@@ -118,26 +137,27 @@ export class JobStore {
           token: `${seq}.${attempt + 1}-${randomUUID()}`,
           owner,
           now: at.now,
+          claimedAhead: index < limit ? 0 : 1,
           leaseUntil: at.monotonic + leaseMs,
           boot: this.#here.boot,
           holder: this.#here.holder,
           entry: entryOf({ state: 'running', at: at.now, attempt: attempt + 1 }),
         },
-      ),
-    );
+      ) as JobRow;
+    });
   }
 
   beat(at: Instant, beats: readonly Beat[], leaseMs: number): BeatReply[] {
     return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
-      const row = this.#get<Pick<JobRow, 'intent'>>(
+      const row = this.#get<Pick<JobRow, 'intent' | 'state'>>(
         `UPDATE jobs SET leaseUntil = :leaseUntil,
            lastHeartbeatAt = coalesce(:heartbeatAt, lastHeartbeatAt), total = coalesce(:total, total),
            processGroup = coalesce(:group, processGroup)
-         WHERE id = :id AND token = :token RETURNING intent`,
+         WHERE id = :id AND token = :token RETURNING intent, state`,
         { id, token, heartbeatAt, total, group: toText(group), leaseUntil: at.monotonic + leaseMs },
       );
       if (row === undefined) return { id, token, held: false, intent: null };
-      if (heartbeatAt !== null || total !== null) this.#tell(id);
+      if (heartbeatAt !== null || total !== null) this.#changed(id, row.state);
       return { id, token, held: true, intent: row.intent === null ? null : JSON.parse(row.intent) };
     });
   }
@@ -150,15 +170,17 @@ export class JobStore {
          total = coalesce(:total, total), lastHeartbeatAt = :now, lastProgressAt = :now WHERE seq = :seq`,
       { seq: job.seq, checkpoint, chunk, items, total, now: at.now },
     );
-    const last = this.#get<{ n: number }>('SELECT max(n) AS n FROM output WHERE job = :job', {
-      job: job.seq,
-    });
+    if (rows.length > 0) this.#append(job.seq, rows);
+    this.#changed(id, job.state);
+  }
+
+  #append(job: number, rows: readonly string[]): void {
+    const last = this.#get<{ n: number | null }>('SELECT max(n) AS n FROM output WHERE job = :job', { job });
     let n = last?.n ?? 0;
     for (const row of rows) {
       n += 1;
-      this.#run('INSERT INTO output (job, n, row) VALUES (:job, :n, :row)', { job: job.seq, n, row });
+      this.#run('INSERT INTO output (job, n, row) VALUES (:job, :n, :row)', { job, n, row });
     }
-    this.#tell(id);
   }
 
   recordIntent(at: Instant, id: string, token: string | null, intent: StopIntent): void {
@@ -171,57 +193,53 @@ export class JobStore {
       {
         seq: job.seq,
         intent: JSON.stringify(intent),
-        entry: isFirst
-          ? entryOf({
-              state: 'stopping',
-              at: at.now,
-              attempt: job.attempt,
-              ...(intent.kind === 'timeout' ? { timeout: intent.timeout } : {}),
-              ...(intent.kind === 'cancel' && intent.reason !== null ? { reason: intent.reason } : {}),
-            })
-          : '',
+        entry: isFirst ? entryOf(stoppingEntry(intent, job.attempt, at.now)) : '',
       },
     );
-    this.#tell(id);
+    this.#changed(id, 'stopping');
   }
 
   settle(at: Instant, id: string, token: string | null, verdict: Verdict): JobRow {
-    const job = this.#current(id, token, 'settlement');
-    if (token === null && !isAtRest(job.state)) throw new StaleAttemptError(id, 'settlement');
     const { state, timeout, reason, failure, stop, notBefore } = verdict;
     const isOver = isFinal(state);
-    const attempt = state === 'queued' ? job.attempt - 1 : job.attempt;
-    return this.#change(
-      `UPDATE jobs SET state = :state, attempt = :attempt, crashes = crashes + :crash, timeout = :timeout, reason = :reason,
-         failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL, leaseUntil = NULL,
-         boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result, notBefore = :notBefore, place = :place,
-         ready = :ready, dueAt = :dueAt, history = history || :entry
-       WHERE seq = :seq RETURNING *`,
+    if (!isOver) {
+      const { intent } = this.#row(id);
+      if (undoes(verdict, intent === null ? null : JSON.parse(intent)))
+        throw new StaleAttemptError(id, 'settlement');
+    }
+    const settled = this.#get<JobRow>(
+      `UPDATE jobs SET state = :state, attempt = attempt - :given, crashes = crashes + :crash, timeout = :timeout,
+         reason = :reason, failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL,
+         leaseUntil = NULL, boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result,
+         notBefore = CASE WHEN :isOver THEN notBefore ELSE :notBefore END, place = CASE WHEN :keepsPlace THEN place ELSE :place END,
+         ready = :ready, dueAt = CASE WHEN :isOver THEN NULL WHEN startedAt IS NOT NULL THEN deadlineAt
+           ELSE min(ifnull(queueDueAt, deadlineAt), ifnull(deadlineAt, queueDueAt)) END,
+         history = history || ',' || json_set(:entry, '$.attempt', attempt)
+       WHERE id = :id AND token IS :token AND (token IS NOT NULL OR state IN ('queued', 'retrying')) RETURNING *`,
       {
-        seq: job.seq,
+        id,
+        token,
         state,
-        attempt,
+        given: state === 'queued' ? 1 : 0,
         crash: verdict.crashed ? 1 : 0,
         timeout,
         reason,
         failure: toText(failure),
         stop: toText(stop),
         endedAt: isOver ? at.now : null,
-        result: isOver && typeof verdict.result === 'string' ? verdict.result : null,
-        notBefore: isOver ? job.notBefore : notBefore,
-        place: isOver ? null : this.#nextPlace(),
+        result: resultOf(verdict),
+        isOver: isOver ? 1 : 0,
+        notBefore,
+        keepsPlace: state === 'queued' ? 1 : 0,
+        place: state === 'retrying' ? this.#nextPlace() : null,
         ready: isOver ? null : isRipe(notBefore, at) ? 1 : 0,
-        dueAt: isOver ? null : dueAtRest(job),
-        entry: entryOf({
-          state,
-          at: at.now,
-          attempt: job.attempt,
-          ...(timeout === null ? {} : { timeout }),
-          ...(reason === null && failure === null ? {} : { reason: reason ?? failure?.message ?? '' }),
-          ...(stop === null ? {} : { stop }),
-        }),
+        // Of the attempt that is over: its number is the row's own.
+        entry: JSON.stringify(settledEntry(verdict, 0, at.now)),
       },
     );
+    if (settled === undefined) throw new StaleAttemptError(this.#row(id).id, 'settlement');
+    this.#changed(id, state);
+    return settled;
   }
 
   promote(_: Instant, id: string): void {
@@ -232,7 +250,7 @@ export class JobStore {
       first: Infinity,
       place: this.#nextPlace(),
     });
-    this.#tell(id);
+    this.#changed(id, job.state);
   }
 
   get(_: Instant, id: string): JobRow | null {
@@ -331,26 +349,30 @@ export class JobStore {
     return adopted;
   }
 
-  /** What other processes have changed since `after`, in order; and where to go on. */
-  newsSince(after: number): { news: [id: string, state: JobState][]; last: number } {
-    const found = this.#all<{ n: number; id: string; state: JobState }>(
-      'SELECT n, id, state FROM news WHERE n > :after ORDER BY n',
+  /** What was changed since the transaction `after`. `isWhole`: false where some of it is not kept any more. */
+  newsSince(after: number): News {
+    const found = this.#all<{ n: number; changes: string; place: number }>(
+      'SELECT n, changes, place FROM news WHERE n > :after ORDER BY n',
       { after },
     );
-    return { news: found.map(({ id, state }) => [id, state]), last: found.at(-1)?.n ?? after };
+    const last = found.at(-1);
+    if (last === undefined) return { changes: [], last: after, isWhole: true };
+    this.#lastPlace = last.place;
+    return {
+      changes: found.flatMap(({ changes }) => JSON.parse(changes)),
+      last: last.n,
+      isWhole: found[0]?.n === after + 1,
+    };
   }
 
-  lastNews(): number {
-    return this.#get<{ n: number | null }>('SELECT max(n) AS n FROM news', {})?.n ?? 0;
-  }
-
-  /** Tells the other processes. Answers with where the news end now. */
-  publish(news: readonly [id: string, state: JobState][]): number {
-    for (const [id, state] of news)
-      this.#run('INSERT INTO news (id, state) VALUES (:id, :state)', { id, state });
-    const last = this.lastNews();
-    this.#run('DELETE FROM news WHERE n <= :old', { old: last - keptNews });
-    return last;
+  /** Tells the other processes what a transaction has changed. Answers with where the news end now. */
+  publish(changes: readonly Change[]): number {
+    const { n } = this.#get<{ n: number }>(
+      'INSERT INTO news (changes, place) VALUES (:changes, :place) RETURNING n',
+      { changes: JSON.stringify(changes), place: this.#lastPlace },
+    ) as { n: number };
+    this.#run('DELETE FROM news WHERE n <= :old', { old: n - keptNews });
+    return n;
   }
 
   /** What may start by now waits for a slot, and for nothing else. */
@@ -359,11 +381,8 @@ export class JobStore {
   }
 
   #nextPlace(): number {
-    const last = this.#get<{ place: number | null }>(
-      'SELECT max(place) AS place FROM jobs WHERE place IS NOT NULL',
-      {},
-    );
-    return (last?.place ?? 0) + 1;
+    this.#lastPlace += 1;
+    return this.#lastPlace;
   }
 
   #row(id: string): JobRow {
@@ -378,37 +397,34 @@ export class JobStore {
     return row;
   }
 
-  #tell(id: string): void {
-    this.#changed(id, this.#row(id).state);
-  }
-
-  /** Runs what changes one job and returns its row; the news of it. */
-  #change(sql: string, bindings: object): JobRow {
-    const row = this.#statement(sql).get(bindings as Bindings) as unknown as JobRow;
-    this.#changed(row.id, row.state);
-    return row;
-  }
-
   #run(sql: string, bindings: Bindings): void {
-    this.#statement(sql).run(bindings);
+    const { statement, names } = this.#statement(sql);
+    statement.run(...names.map((name) => bindings[name] as SQLInputValue));
   }
 
   #get<Row>(sql: string, bindings: Bindings): Row | undefined {
-    return this.#statement(sql).get(bindings) as Row | undefined;
+    const { statement, names } = this.#statement(sql);
+    return statement.get(...names.map((name) => bindings[name] as SQLInputValue)) as Row | undefined;
   }
 
   #all<Row>(sql: string, bindings: Bindings): Row[] {
-    return this.#statement(sql).all(bindings) as Row[];
+    const { statement, names } = this.#statement(sql);
+    return statement.all(...names.map((name) => bindings[name] as SQLInputValue)) as Row[];
   }
 
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      statement.setAllowUnknownNamedParameters(true);
-      this.#statements.set(sql, statement);
+  /** Its parameters are bound by place: by name costs node:sqlite twice the time of the whole insert. */
+  #statement(sql: string): { statement: StatementSync; names: string[] } {
+    let prepared = this.#statements.get(sql);
+    if (prepared === undefined) {
+      const names: string[] = [];
+      const placed = sql.replace(/:(\w+)/g, (_, name: string) => {
+        names.push(name);
+        return '?';
+      });
+      prepared = { statement: this.#database.prepare(placed), names };
+      this.#statements.set(sql, prepared);
     }
-    return statement;
+    return prepared;
   }
 }
 

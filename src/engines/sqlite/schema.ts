@@ -32,6 +32,7 @@ const migrations: readonly string[] = [
     checkpoint TEXT,
     chunks INTEGER NOT NULL DEFAULT 0,
     crashes INTEGER NOT NULL DEFAULT 0,
+    claimedAhead INTEGER NOT NULL DEFAULT 0,
     items REAL NOT NULL DEFAULT 0,
     total REAL,
     intent TEXT,
@@ -60,12 +61,12 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_due ON jobs (dueAt) WHERE dueAt IS NOT NULL;
   CREATE INDEX jobs_live ON jobs (holder) WHERE token IS NOT NULL;
   CREATE INDEX jobs_by_state ON jobs (state, seq);
-  CREATE INDEX jobs_by_place ON jobs (place) WHERE place IS NOT NULL;
-  -- Each change of a job, for the other processes on this file; the oldest are dropped.
+  -- One for each transaction, for the other processes on this file: what it changed, a JSON array of [id, state],
+  -- and the last place that was given out. The oldest are dropped.
   CREATE TABLE news (
     n INTEGER PRIMARY KEY,
-    id TEXT NOT NULL,
-    state TEXT NOT NULL
+    changes TEXT NOT NULL,
+    place INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE output (
     job INTEGER NOT NULL,

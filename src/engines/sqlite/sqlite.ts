@@ -19,13 +19,16 @@ import {
   type NewJob,
   StaleAttemptError,
   type StoredJob,
+  type Watcher,
 } from '../engine.ts';
+import { freshJob } from '../jobFacts.ts';
 import type { Answer, Call, Committed, OpenOrder, StoreMethod } from './databaseThread.ts';
 import { fromRow } from './jobRow.ts';
 import type { JobStore } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const pageSize = 500;
+const answersATurn = 32;
 
 type Args<M extends StoreMethod> = JobStore[M] extends (at: never, ...args: infer A) => unknown ? A : never;
 
@@ -48,9 +51,10 @@ export class SqliteEngine implements Engine {
   /** Transactions so far: with durability `full` each is one fsync. */
   commits = 0;
   #gathered: Call[] = [];
+  #received: Committed[] = [];
   #calls = 0;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  readonly #listeners = new Set<(id: string, state: JobState) => void>();
+  readonly #watchers = new Set<Watcher>();
 
   constructor({ path, durability = 'full' }: SqliteOptions) {
     this.#order = { path: resolve(path), durability, boot: bootId() };
@@ -73,7 +77,7 @@ export class SqliteEngine implements Engine {
     });
     const opened = Promise.withResolvers<void>();
     worker.once('message', () => {
-      worker.on('message', (committed: Committed) => this.#committed(committed));
+      worker.on('message', (committed: Committed) => this.#receive(committed));
       opened.resolve();
     });
     worker.once('error', (error) => {
@@ -96,11 +100,16 @@ export class SqliteEngine implements Engine {
     worker.ref();
     worker.postMessage('close');
     await gone;
+    while (this.#received.length > 0) this.#deal();
     this.#lost(new EngineError('the engine is closed'));
   }
 
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
-    return this.#call('submit', jobs).then((rows) => rows.map(fromRow));
+    return this.#call('submit', jobs).then((stored) =>
+      stored.map((known, index) =>
+        typeof known === 'number' ? freshJob(jobs[index] as NewJob, known) : fromRow(known),
+      ),
+    );
   }
 
   claim(claim: Args<'claim'>[0]): Promise<StoredJob[]> {
@@ -180,9 +189,9 @@ export class SqliteEngine implements Engine {
     return this.#call('adopt', id, token, owner, leaseMs);
   }
 
-  watch(changed: (id: string, state: JobState) => void): () => void {
-    this.#listeners.add(changed);
-    return () => this.#listeners.delete(changed);
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   #call<M extends StoreMethod>(method: M, ...args: Args<M>): Promise<ReturnType<JobStore[M]>> {
@@ -200,8 +209,8 @@ export class SqliteEngine implements Engine {
       now: this.#clock.now(),
       monotonic: this.#clock.monotonic(),
     });
-    // One message for all calls of this turn.
-    if (this.#gathered.length === 1) queueMicrotask(() => this.#flush());
+    // One message for all calls of this turn of the event loop.
+    if (this.#gathered.length === 1) setImmediate(() => this.#flush());
     return promise as Promise<ReturnType<JobStore[M]>>;
   }
 
@@ -221,11 +230,30 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  #committed({ changes, answers }: Committed): void {
-    if (answers.length > 0) this.commits += 1;
-    for (const [id, state] of changes) {
-      for (const listener of this.#listeners) listener(id, state);
+  #receive(committed: Committed): void {
+    if (committed.answers.length > 0) this.commits += 1;
+    this.#received.push(committed);
+    if (this.#received.length === 1) setImmediate(() => this.#deal());
+  }
+
+  /** A slice at a time: the host's loop turns between them, however much has come. */
+  #deal(): void {
+    const [committed] = this.#received;
+    if (committed === undefined) return;
+    const { isWhole, changes, answers } = committed;
+    if (changes.length > 0 || !isWhole) {
+      for (const watcher of this.#watchers) {
+        if (!isWhole) watcher.missed();
+        for (const [id, state] of changes) watcher.changed(id, state);
+      }
+      Object.assign(committed, { isWhole: true, changes: [] });
     }
+    this.#answer(answers.splice(0, answersATurn));
+    if (answers.length === 0) this.#received.shift();
+    if (this.#received.length > 0) setImmediate(() => this.#deal());
+  }
+
+  #answer(answers: readonly Answer[]): void {
     for (const answer of answers) {
       const waiting = this.#waiting.get(answer.call);
       this.#waiting.delete(answer.call);

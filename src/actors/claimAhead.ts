@@ -1,0 +1,132 @@
+// Claims jobs for free slots, and where jobs are shorter than a claim takes, some more ahead of the slots: a slot
+// then never waits for a commit. What is claimed ahead has not begun: its clocks do not run, it holds no slot, and it
+// is handed back when it is not started within a beat.
+
+import type { Clock } from '../engines/clock.ts';
+import type { Engine, StoredJob } from '../engines/engine.ts';
+
+/** More of them would keep another process, and a job of higher priority, waiting. */
+const mostAhead = 200;
+/** A claim that is quicker than this is not worth going ahead of, ms. */
+const quickMs = 1;
+
+export interface ClaimAheadOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly owner: string;
+  readonly names: readonly string[];
+  readonly limit: number;
+  readonly leaseMs: number;
+  /** How long a job may wait here, ms. */
+  readonly keptMs: number;
+}
+
+export interface ClaimAheadHost {
+  /** Jobs came that were not waited for. */
+  refilled(): void;
+  /** Gives a job that was not started back to the queue. */
+  handBack(job: StoredJob): Promise<void>;
+  failed(error: unknown): void;
+}
+
+interface Waiting {
+  job: StoredJob;
+  since: number;
+}
+
+export class ClaimAhead {
+  readonly #options: ClaimAheadOptions;
+  readonly #host: ClaimAheadHost;
+  #waiting: Waiting[] = [];
+  #refill: Promise<void> | null = null;
+  #isClosed = false;
+  #timer: unknown = null;
+  /** Of late, ms: how long a claim took, and an attempt. */
+  #claimMs = 0;
+  #attemptMs = Infinity;
+
+  constructor(options: ClaimAheadOptions, host: ClaimAheadHost) {
+    this.#options = options;
+    this.#host = host;
+  }
+
+  /** Up to `slots` jobs to start now. Fewer: no more are there, or `refilled` will be called. */
+  async claim(slots: number): Promise<StoredJob[]> {
+    if (this.#waiting.length === 0 && this.#refill !== null) await this.#refill;
+    // However many wait: the host's loop turns between them, and what they write goes on its way.
+    else if (this.#waiting.length > 0) await new Promise(setImmediate);
+    if (this.#waiting.length === 0) return this.#claim(slots);
+    const jobs = this.#waiting.splice(0, slots).map(({ job }) => job);
+    if (jobs.length < slots || this.#waiting.length < this.#wanted() / 2) this.#refillSoon();
+    return jobs;
+  }
+
+  /** An attempt took so long. */
+  attemptTook(ms: number): void {
+    this.#attemptMs = this.#attemptMs === Infinity ? ms : mean(this.#attemptMs, ms);
+  }
+
+  /** The job, where it waits here; it does no more. */
+  take(id: string): StoredJob | null {
+    const index = this.#waiting.findIndex(({ job }) => job.id === id);
+    return this.#waiting.splice(index, index < 0 ? 0 : 1)[0]?.job ?? null;
+  }
+
+  /** Hands everything back, and claims nothing ahead any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#refill;
+    await this.#handBack(Infinity);
+  }
+
+  async #claim(slots: number): Promise<StoredJob[]> {
+    const { engine, clock, owner, names, leaseMs } = this.#options;
+    const began = clock.monotonic();
+    const jobs = await engine.claim({ owner, limit: slots, ahead: this.#wanted(), names, leaseMs });
+    const now = clock.monotonic();
+    if (jobs.length > 0) this.#claimMs = mean(this.#claimMs, now - began);
+    this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: now })));
+    if (this.#isClosed) await this.#handBack(Infinity);
+    this.#handBackLater();
+    return jobs.slice(0, slots);
+  }
+
+  #wanted(): number {
+    if (this.#isClosed || this.#claimMs < quickMs || this.#attemptMs > this.#claimMs) return 0;
+    return Math.min(mostAhead, Math.ceil((this.#options.limit * this.#claimMs) / this.#attemptMs));
+  }
+
+  #refillSoon(): void {
+    if (this.#isClosed) return;
+    this.#refill ??= this.#claim(0)
+      .then(
+        () => this.#host.refilled(),
+        (error) => this.#host.failed(error),
+      )
+      .finally(() => {
+        this.#refill = null;
+      });
+  }
+
+  #handBackLater(): void {
+    if (this.#timer !== null || this.#waiting.length === 0) return;
+    const { clock, keptMs } = this.#options;
+    this.#timer = clock.setTimeout(() => {
+      this.#timer = null;
+      this.#handBack(clock.monotonic() - keptMs).catch((error) => this.#host.failed(error));
+      this.#handBackLater();
+    }, keptMs);
+  }
+
+  /** What came before `since`. Where that fails its lease lapses, and it is recovered. */
+  async #handBack(since: number): Promise<void> {
+    const kept = this.#waiting.filter((waiting) => waiting.since > since);
+    const late = this.#waiting.filter((waiting) => waiting.since <= since);
+    this.#waiting = kept;
+    await Promise.all(late.map(({ job }) => this.#host.handBack(job)));
+  }
+}
+
+function mean(before: number, now: number): number {
+  return before * 0.8 + now * 0.2;
+}

@@ -1,0 +1,91 @@
+// What storing, stopping and settling make of a job's facts: the same on every engine, which only keeps them.
+
+import { isFinal } from '../machines/states.ts';
+import { isRetried, type StopIntent, type Verdict } from '../machines/verdict.ts';
+import type { NewJob, StoredJob, Transition } from './engine.ts';
+
+/** A job as it is when it was just stored. */
+export function freshJob({ idempotencyKey: _key, ...job }: NewJob, now: number): StoredJob {
+  const dueAfter = (seconds: number) => (seconds === Infinity ? null : now + seconds * 1000);
+  return {
+    ...job,
+    state: 'queued',
+    attempt: 0,
+    token: null,
+    owner: null,
+    group: null,
+    submittedAt: now,
+    startedAt: null,
+    endedAt: null,
+    queueDueAt: dueAfter(job.settings.queueTimeoutSeconds),
+    deadlineAt: dueAfter(job.settings.deadlineSeconds),
+    lastHeartbeatAt: null,
+    lastProgressAt: null,
+    checkpoint: null,
+    chunks: 0,
+    crashes: 0,
+    claimedAhead: false,
+    items: 0,
+    total: null,
+    intent: null,
+    timeout: null,
+    reason: null,
+    failure: null,
+    result: null,
+    stop: null,
+    history: [{ state: 'queued', at: now, attempt: 0 }],
+  };
+}
+
+/** The entry in a job's history when it begins to be stopped. */
+export function stoppingEntry(intent: StopIntent, attempt: number, at: number): Transition {
+  return {
+    state: 'stopping',
+    at,
+    attempt,
+    ...(intent.kind === 'timeout' ? { timeout: intent.timeout } : {}),
+    ...(intent.kind === 'cancel' && intent.reason !== null ? { reason: intent.reason } : {}),
+  };
+}
+
+/** The entry in a job's history when an attempt, or the job at rest, is over. */
+export function settledEntry(verdict: Verdict, attempt: number, at: number): Transition {
+  const { state, timeout, reason, failure, stop } = verdict;
+  return {
+    state,
+    at,
+    attempt,
+    ...(timeout === null ? {} : { timeout }),
+    ...(reason === null && failure === null ? {} : { reason: reason ?? failure?.message ?? '' }),
+    ...(stop === null ? {} : { stop }),
+  };
+}
+
+/**
+ * A verdict that lets a job run again, from one who has not seen that it was to end meanwhile: refused, so that what was
+ * asked is not undone.
+ */
+export function undoes({ state }: Verdict, intent: StopIntent | null): boolean {
+  return (
+    !isFinal(state) &&
+    intent !== null &&
+    intent.kind !== 'handBack' &&
+    intent.kind !== 'leaseLost' &&
+    !isRetried(intent)
+  );
+}
+
+/** The result that is kept with a verdict: JSON text, of a job that is over. */
+export function resultOf({ state, result }: Verdict): string | null {
+  return isFinal(state) && typeof result === 'string' ? result : null;
+}
+
+/** When a job at rest times out: its deadline, and before its first start its queue timeout; null: never. */
+export function dueAtRest({
+  startedAt,
+  queueDueAt,
+  deadlineAt,
+}: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>): number | null {
+  const due = Math.min((startedAt === null ? queueDueAt : null) ?? Infinity, deadlineAt ?? Infinity);
+  return due === Infinity ? null : due;
+}
