@@ -36,8 +36,6 @@ function labelOf(eventType: string): string {
   const delay = /^xstate\.after\.([^.]+)\./.exec(eventType)?.[1];
   if (delay !== undefined) return `after ${delay}`;
   if (/^xstate\..*\.atDeadline$/.test(eventType)) return 'wall clock read';
-  if (eventType.startsWith('xstate.done')) return 'stored';
-  if (eventType.startsWith('xstate.error')) return 'engine error';
   return eventType === '' ? 'always' : eventType;
 }
 

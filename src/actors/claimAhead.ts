@@ -61,6 +61,17 @@ export class ClaimAhead {
     return jobs;
   }
 
+  /** A job that waits here, for a slot that has come free. */
+  next(): StoredJob | null {
+    const next = this.#waiting.shift()?.job ?? null;
+    if (next !== null && this.#waiting.length < this.#wanted() / 2) this.#refillSoon();
+    return next;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
   /** An attempt took so long. */
   attemptTook(ms: number): void {
     this.#attemptMs = this.#attemptMs === Infinity ? ms : mean(this.#attemptMs, ms);

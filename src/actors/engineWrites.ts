@@ -1,14 +1,10 @@
-// The writes the job's chart asks for, as actors: the verdict on an attempt, and the intent to stop it. Each
+// The writes the job's chart asks for: the verdict on an attempt, and the intent to stop it. Each
 // carries the token of its own attempt, never that of whichever is live now.
 
 import { fromPromise } from 'xstate';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
+import type { JobChartContext, JobEvent } from '../machines/jobMessages.ts';
 import type { StopIntent, Verdict } from '../machines/verdict.ts';
-
-/** A write that must not be tried again: the attempt is no longer the job's own. */
-export class RefusedWrite extends Error {
-  readonly refused = true;
-}
 
 export interface EngineWritesHost {
   settled(token: string, job: StoredJob): void;
@@ -16,18 +12,21 @@ export interface EngineWritesHost {
   failed(error: unknown): void;
 }
 
-export function createSettle(engine: Engine, host: EngineWritesHost) {
-  return fromPromise<void, { jobId: string; token: string; verdict: Verdict }>(
-    async ({ input: { jobId, token, verdict } }) => {
-      try {
-        host.settled(token, await engine.settle(jobId, token, verdict));
-      } catch (error) {
-        if (error instanceof StaleAttemptError) throw new RefusedWrite(error.message, { cause: error });
-        host.failed(error);
-        throw error;
-      }
-    },
-  );
+export function createStoreVerdict(engine: Engine, host: EngineWritesHost) {
+  return ({ context, self }: { context: JobChartContext; self: { send(event: JobEvent): void } }): void => {
+    const { jobId, token, verdict } = context;
+    engine.settle(jobId, token, verdict as Verdict).then(
+      (job) => {
+        host.settled(token, job);
+        self.send({ type: 'verdict.stored' });
+      },
+      (error) => {
+        const isRefused = error instanceof StaleAttemptError;
+        if (!isRefused) host.failed(error);
+        self.send({ type: isRefused ? 'verdict.refused' : 'verdict.unanswered' });
+      },
+    );
+  };
 }
 
 /** Never rejects: the verdict will say it again, and a stale token is found there. */

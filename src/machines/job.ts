@@ -78,14 +78,10 @@ const unmoved = { 'attempt.ended': {}, 'job.cancel': {}, 'job.timeOut': {}, 'lea
 /** The end of an attempt, written before it is believed. Shared by `running` and `stopping`. */
 const settling = {
   settling: {
-    invoke: {
-      src: 'settle',
-      input: ({ context }: { context: JobChartContext }) => ({
-        jobId: context.jobId,
-        token: context.token,
-        verdict: context.verdict as Verdict,
-      }),
-      onDone: [
+    entry: 'storeVerdict',
+    on: {
+      ...unmoved,
+      'verdict.stored': [
         { guard: { type: 'isVerdict', params: { state: 'completed' } }, target: '#job.completed' },
         { guard: { type: 'isVerdict', params: { state: 'failed' } }, target: '#job.failed' },
         { guard: { type: 'isVerdict', params: { state: 'timedOut' } }, target: '#job.timedOut' },
@@ -93,9 +89,9 @@ const settling = {
         { guard: { type: 'isVerdict', params: { state: 'retrying' } }, target: '#job.retrying' },
         { target: '#job.queued' },
       ],
-      onError: [{ guard: 'isRefused', target: '#job.superseded' }, { target: 'pausing' }],
+      'verdict.refused': '#job.superseded',
+      'verdict.unanswered': 'pausing',
     },
-    on: unmoved,
   },
   /** The engine does not answer: try again until it does. */
   pausing: { after: { settlePause: 'settling' }, on: unmoved },
@@ -111,8 +107,6 @@ export const jobMachine = setup({
   actors: {
     /** Runs the attempt in its isolation until it is proven over. Spawned: it outlives `running`. */
     processChunks: fromCallback<AttemptCommand, { token: string }>(() => {}),
-    /** Makes a verdict durable; rejects with `refused: true` where the attempt's token is stale. */
-    settle: fromPromise<void, { jobId: string; token: string; verdict: Verdict }>(async () => {}),
     /** Stores why the attempt is being stopped, so that a crash in the grace does not undo it. Never rejects. */
     storeIntent: fromPromise<void, { jobId: string; token: string; intent: StopIntent }>(async () => {}),
     /** Wall time, ms: a deadline counts on the wall clock, which may have been set. */
@@ -120,7 +114,6 @@ export const jobMachine = setup({
   },
   guards: {
     isVerdict: ({ context }, params: { state: Verdict['state'] }) => context.verdict?.state === params.state,
-    isRefused: ({ event }) => (event as { error?: { refused?: boolean } }).error?.refused === true,
     isDeadlinePassed: ({ context, event }) =>
       context.deadlineAt !== null && (event as unknown as { output: number }).output >= context.deadlineAt,
     isKillable: ({ context }) => context.isKillable,
@@ -135,7 +128,9 @@ export const jobMachine = setup({
   },
   actions: {
     recordStart: assign(({ event }) =>
-      event.type === 'job.start' ? { attempt: event.attempt, now: event.at } : {},
+      event.type === 'job.start'
+        ? { attempt: event.attempt, now: event.at, intent: null, stop: null, verdict: null }
+        : {},
     ),
     startAttempt: spawnChild('processChunks', {
       id: 'attempt',
@@ -145,6 +140,8 @@ export const jobMachine = setup({
       event.type === 'attempt.ended' ? { verdict: verdictOfEnd(context, event.outcome, event.at) } : {},
     ),
     recordIntent: assign(({ context, event }) => ({ intent: intentOf(event) ?? context.intent })),
+    /** Makes the verdict durable. Answered with `verdict.stored`, `verdict.refused` or `verdict.unanswered`. */
+    storeVerdict: (_, _params: unknown) => {},
     /** Spawned and not waited for: the ladder must not depend on an engine. The verdict says it again. */
     storeIntent: spawnChild('storeIntent', {
       input: ({ context }) => ({
@@ -221,7 +218,6 @@ export const jobMachine = setup({
       for (const kind of kinds) if (delayOf(context, kind) !== Infinity) enqueue.cancel(kind);
     }),
     recordDeadline: assign({ intent: { kind: 'timeout', timeout: 'deadline', by: 'timer' } }),
-    forgetAttempt: assign({ intent: null, stop: null, verdict: null }),
   },
   delays: {
     backoff: ({ context }) => backoffMs(context),
@@ -249,7 +245,7 @@ export const jobMachine = setup({
     },
     /** An attempt is alive in a slot. */
     running: {
-      entry: ['forgetAttempt', 'startAttempt'],
+      entry: 'startAttempt',
       initial: 'processing',
       states: {
         processing: {

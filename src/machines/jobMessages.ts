@@ -34,6 +34,8 @@ export type JobEvent =
   /** A timeout's delay is over; the chart's own. */
   | { type: 'timeout.due'; kind: TimeoutKind }
   | { type: 'job.handBack' }
+  /** The verdict is durable; or the attempt's token is stale; or the engine does not answer. */
+  | { type: 'verdict.stored' | 'verdict.refused' | 'verdict.unanswered' }
   | { type: 'lease.lost' }
   /** A sign of life. */
   | { type: 'chunk.heartbeat' }

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom } from 'xstate';
 import type { AttemptHandle, Isolation, Launch, WatchLimits } from '../actors/attempt.ts';
 import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
-import { createSettle, createStoreIntent } from '../actors/engineWrites.ts';
+import { createStoreIntent, createStoreVerdict } from '../actors/engineWrites.ts';
 import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Beat, BeatReply, Engine, FrozenSettings, ProcessGroup, StoredJob } from '../engines/engine.ts';
@@ -80,10 +80,10 @@ export class LiveJobs {
     this.#machine = jobMachine.provide({
       actors: {
         processChunks: createChunkProcessor(engine, clock, attemptOf, host.engineFailed),
-        settle: createSettle(engine, writes),
         storeIntent: createStoreIntent(engine, writes),
         readWallClock: fromPromise(async () => clock.now()),
       },
+      actions: { storeVerdict: createStoreVerdict(engine, writes) },
     });
   }
 

@@ -52,6 +52,9 @@ export const events: JobEvent[] = [
   { type: 'timeout.due', kind: 'progress' },
   { type: 'timeout.due', kind: 'queue' },
   { type: 'timeout.due', kind: 'deadline' },
+  { type: 'verdict.stored' },
+  { type: 'verdict.refused' },
+  { type: 'verdict.unanswered' },
   { type: 'job.handBack' },
   { type: 'lease.lost' },
   { type: 'chunk.heartbeat' },
@@ -70,9 +73,7 @@ function eventsAt(snapshot: JobSnapshot): JobEvent[] {
     if (!type.startsWith('xstate.')) continue;
     if (type.startsWith('xstate.done.actor'))
       more.push({ type, output: now }, { type, output: now + 9_000_000 });
-    else if (type.startsWith('xstate.error.actor')) {
-      more.push({ type, error: new Error('no answer') }, { type, error: { refused: true } });
-    } else more.push({ type });
+    else more.push({ type });
   }
   const { attempt, verdict } = snapshot.context;
   const start = {

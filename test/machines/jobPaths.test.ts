@@ -72,7 +72,7 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
     const exits = moves.filter(({ from, to }) => live(from) && !live(to) && top(to) !== 'superseded');
     expect(exits.length).toBeGreaterThan(0);
     for (const { from, event, to } of exits) {
-      expect(event.type).toMatch(/^xstate\.done\.actor\..*settling$/);
+      expect(event.type).toBe('verdict.stored');
       expect(top(to)).toBe(from.context.verdict?.state);
     }
   });

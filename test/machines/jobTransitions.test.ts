@@ -15,10 +15,7 @@ const timeOut = (kind: TimeoutKind, by: 'timer' | 'hand' | 'watchdog' = 'timer')
 });
 const delayed = (delay: string, state: string) =>
   ({ type: `xstate.after.${delay}.job.${state}` }) as unknown as JobEvent;
-const settled = (state: string) =>
-  ({ type: `xstate.done.actor.0.job.${state}.settling` }) as unknown as JobEvent;
-const unsettled = (state: string, error: object) =>
-  ({ type: `xstate.error.actor.0.job.${state}.settling`, error }) as unknown as JobEvent;
+const stored: JobEvent = { type: 'verdict.stored' };
 const due = (kind: TimeoutKind): JobEvent => ({ type: 'timeout.due', kind });
 const read = (output: number) =>
   ({ type: 'xstate.done.actor.0.job.running.processing.atDeadline', output }) as unknown as JobEvent;
@@ -58,26 +55,22 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ['goes on with a heartbeat', [start, { type: 'chunk.heartbeat' }], processing],
   ['goes on with a chunk', [start, { type: 'chunk.completed' }], processing],
   ['stores its completion first', [start, ended('completed')], { running: 'settling' }],
-  ['is completed once stored', [start, ended('completed'), settled('running')], 'completed'],
-  ['retries a failure', [start, ended('failed'), settled('running')], 'retrying'],
-  ['fails without a retry', [start, ended('failed'), settled('running')], 'failed', { maxAttempts: 1 }],
+  ['is completed once stored', [start, ended('completed'), stored], 'completed'],
+  ['retries a failure', [start, ended('failed'), stored], 'retrying'],
+  ['fails without a retry', [start, ended('failed'), stored], 'failed', { maxAttempts: 1 }],
   [
     'fails where failures are not retried',
-    [start, ended('failed'), settled('running')],
+    [start, ended('failed'), stored],
     'failed',
     { retryOn: ['timedOut'] },
   ],
   [
     'fails where the pause would pass the deadline',
-    [start, ended('failed'), settled('running')],
+    [start, ended('failed'), stored],
     'failed',
     { deadlineAt: now + 500 },
   ],
-  [
-    'waits out the pause',
-    [start, ended('failed'), settled('running'), delayed('backoff', 'retrying')],
-    'queued',
-  ],
+  ['waits out the pause', [start, ended('failed'), stored, delayed('backoff', 'retrying')], 'queued'],
   ['is asked at the job timeout', [start, due('job')], { stopping: 'ask' }],
   ['is asked at the heartbeat timeout', [start, due('heartbeat')], { stopping: 'ask' }],
   ['is asked at the progress timeout', [start, due('progress')], { stopping: 'ask' }],
@@ -124,7 +117,7 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ],
   [
     'is retried like any timeout when its watchdog killed it',
-    [start, timeOut('heartbeat', 'watchdog'), ended('failed'), settled('stopping')],
+    [start, timeOut('heartbeat', 'watchdog'), ended('failed'), stored],
     'retrying',
   ],
   [
@@ -133,47 +126,23 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
     { stopping: 'grace' },
   ],
   ['leaves the rest to its new owner', [start, { type: 'lease.lost' }, ended('stopped')], 'superseded'],
-  ['is cancelled once dead and stored', [start, cancel, ended('failed'), settled('stopping')], 'cancelled'],
-  [
-    'retries a timeout once dead',
-    [start, timeOut('heartbeat'), ended('stopped'), settled('stopping')],
-    'retrying',
-  ],
-  [
-    'does not retry a timeout by hand',
-    [start, timeOut('job', 'hand'), ended('stopped'), settled('stopping')],
-    'timedOut',
-  ],
-  [
-    'does not retry a deadline',
-    [start, timeOut('deadline'), ended('stopped'), settled('stopping')],
-    'timedOut',
-  ],
-  [
-    'accepts a completion before the kill',
-    [start, timeOut('job'), ended('completed'), settled('stopping')],
-    'completed',
-  ],
-  [
-    'goes back to the queue',
-    [start, { type: 'job.handBack' }, ended('stopped'), settled('stopping')],
-    'queued',
-  ],
+  ['is cancelled once dead and stored', [start, cancel, ended('failed'), stored], 'cancelled'],
+  ['retries a timeout once dead', [start, timeOut('heartbeat'), ended('stopped'), stored], 'retrying'],
+  ['does not retry a timeout by hand', [start, timeOut('job', 'hand'), ended('stopped'), stored], 'timedOut'],
+  ['does not retry a deadline', [start, timeOut('deadline'), ended('stopped'), stored], 'timedOut'],
+  ['accepts a completion before the kill', [start, timeOut('job'), ended('completed'), stored], 'completed'],
+  ['goes back to the queue', [start, { type: 'job.handBack' }, ended('stopped'), stored], 'queued'],
   [
     'obeys a cancel while it is stopped for a retry',
-    [start, timeOut('job'), cancel, ended('stopped'), settled('stopping')],
+    [start, timeOut('job'), cancel, ended('stopped'), stored],
     'cancelled',
   ],
   [
     'waits for an engine that does not answer',
-    [start, ended('completed'), unsettled('running', {})],
+    [start, ended('completed'), { type: 'verdict.unanswered' }],
     { running: 'pausing' },
   ],
-  [
-    'yields to a newer attempt',
-    [start, ended('completed'), unsettled('running', { refused: true })],
-    'superseded',
-  ],
+  ['yields to a newer attempt', [start, ended('completed'), { type: 'verdict.refused' }], 'superseded'],
 ];
 
 describe('a job', () => {
@@ -239,7 +208,7 @@ describe('a job', () => {
       delayed('askDelay', 'stopping.ask'),
       delayed('terminateDelay', 'stopping.terminate'),
     ];
-    const { end } = run([...climbed, delayed('killDelay', 'stopping.kill'), settled('stopping')]);
+    const { end } = run([...climbed, delayed('killDelay', 'stopping.kill'), stored]);
     expect(end.value).toBe('cancelled');
     expect(end.context.verdict?.stop).toEqual({ confirmed: false, rung: 'kill', tookSeconds: null });
   });

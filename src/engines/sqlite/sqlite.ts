@@ -28,7 +28,7 @@ import type { JobStore } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const pageSize = 500;
-const answersATurn = 32;
+const answersATurn = 64;
 
 type Args<M extends StoreMethod> = JobStore[M] extends (at: never, ...args: infer A) => unknown ? A : never;
 
