@@ -35,7 +35,6 @@ function arrowsOf(node: AnyStateNode): Arrow[] {
 function labelOf(eventType: string): string {
   const delay = /^xstate\.after\.([^.]+)\./.exec(eventType)?.[1];
   if (delay !== undefined) return `after ${delay}`;
-  if (/^xstate\..*\.atDeadline$/.test(eventType)) return 'wall clock read';
   return eventType === '' ? 'always' : eventType;
 }
 

@@ -97,7 +97,7 @@ const settling = {
   pausing: { after: { settlePause: 'settling' }, on: unmoved },
 } as const;
 
-export const jobMachine = setup({
+const chart = setup({
   types: {
     context: {} as JobChartContext,
     input: {} as JobChartInput,
@@ -109,13 +109,11 @@ export const jobMachine = setup({
     processChunks: fromCallback<AttemptCommand, { token: string }>(() => {}),
     /** Stores why the attempt is being stopped, so that a crash in the grace does not undo it. Never rejects. */
     storeIntent: fromPromise<void, { jobId: string; token: string; intent: StopIntent }>(async () => {}),
-    /** Wall time, ms: a deadline counts on the wall clock, which may have been set. */
-    readWallClock: fromPromise<number>(async () => 0),
   },
   guards: {
     isVerdict: ({ context }, params: { state: Verdict['state'] }) => context.verdict?.state === params.state,
     isDeadlinePassed: ({ context, event }) =>
-      context.deadlineAt !== null && (event as unknown as { output: number }).output >= context.deadlineAt,
+      context.deadlineAt !== null && event.type === 'wallClock.read' && event.at >= context.deadlineAt,
     isKillable: ({ context }) => context.isKillable,
     isLeaseLost: ({ context }) => context.intent?.kind === 'leaseLost',
     isLastAttempt: ({ context }) => !mayRunAgain(context),
@@ -140,6 +138,8 @@ export const jobMachine = setup({
       event.type === 'attempt.ended' ? { verdict: verdictOfEnd(context, event.outcome, event.at) } : {},
     ),
     recordIntent: assign(({ context, event }) => ({ intent: intentOf(event) ?? context.intent })),
+    /** A deadline counts on the wall clock, which may have been set. Answered with `wallClock.read`. */
+    readWallClock: (_, _params: unknown) => {},
     /** Makes the verdict durable. Answered with `verdict.stored`, `verdict.refused` or `verdict.unanswered`. */
     storeVerdict: (_, _params: unknown) => {},
     /** Spawned and not waited for: the ladder must not depend on an engine. The verdict says it again. */
@@ -206,7 +206,7 @@ export const jobMachine = setup({
       stop: context.stop as StopRecord,
       intent: context.intent as StopIntent,
     })),
-    refreshNow: assign(({ event }) => ({ now: (event as unknown as { output: number }).output })),
+    refreshNow: assign(({ event }) => (event.type === 'wallClock.read' ? { now: event.at } : {})),
     /** Each timeout that is on, as an event that comes after its delay. One that is off costs nothing. */
     arm: enqueueActions(({ context, enqueue }, { kinds }: Timeouts) => {
       for (const kind of kinds) {
@@ -227,136 +227,137 @@ export const jobMachine = setup({
     killDelay: ({ context }) => ladderDelays(context.graceMs).kill,
     settlePause: 1000,
   },
-}).createMachine({
-  id: 'job',
-  context: ({ input }) => ({ ...input, intent: null, stop: null, verdict: null }),
-  initial: 'queued',
-  states: {
-    /** Waits for a slot. Left by the supervisor's claim, a command, or its own times. */
-    queued: {
-      entry: { type: 'arm', params: { kinds: ['queue', 'deadline'] } },
-      exit: { type: 'disarm', params: { kinds: ['queue', 'deadline'] } },
-      on: {
-        'timeout.due': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
-        'job.start': { target: 'running', actions: 'recordStart' },
-        'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
-        'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+});
+
+const startingAs = (initial: 'queued' | 'running') =>
+  chart.createMachine({
+    id: 'job',
+    context: ({ input }) => ({ ...input, intent: null, stop: null, verdict: null }),
+    initial,
+    states: {
+      /** Waits for a slot. Left by the supervisor's claim, a command, or its own times. */
+      queued: {
+        entry: { type: 'arm', params: { kinds: ['queue', 'deadline'] } },
+        exit: { type: 'disarm', params: { kinds: ['queue', 'deadline'] } },
+        on: {
+          'timeout.due': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+          'job.start': { target: 'running', actions: 'recordStart' },
+          'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
+          'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+        },
       },
-    },
-    /** An attempt is alive in a slot. */
-    running: {
-      entry: 'startAttempt',
-      initial: 'processing',
-      states: {
-        processing: {
-          entry: { type: 'arm', params: attemptTimeouts },
-          exit: { type: 'disarm', params: attemptTimeouts },
-          initial: 'inTime',
-          states: {
-            inTime: { on: { 'timeout.due': { guard: 'isDeadline', target: 'atDeadline' } } },
-            /** The delay is over; the deadline is only if the wall clock says so too. */
-            atDeadline: {
-              invoke: {
-                src: 'readWallClock',
-                onDone: [
-                  {
-                    guard: 'isDeadlinePassed',
-                    target: '#job.stopping',
-                    actions: ['recordDeadline', 'announceTimeout'],
-                  },
-                  { target: 'inTime', actions: ['refreshNow', ...rearm(['deadline'])] },
-                ],
-                onError: { target: 'inTime', actions: rearm(['deadline']) },
-              },
+      /** An attempt is alive in a slot. */
+      running: {
+        entry: 'startAttempt',
+        initial: 'processing',
+        states: {
+          processing: {
+            entry: { type: 'arm', params: attemptTimeouts },
+            exit: { type: 'disarm', params: attemptTimeouts },
+            on: {
+              'chunk.heartbeat': { actions: rearm(['heartbeat']) },
+              'chunk.completed': { actions: rearm(['heartbeat', 'progress']) },
+              'attempt.ended': { target: 'settling', actions: 'recordOutcome' },
+              'timeout.due': [
+                // Its delay is over; the deadline is only if the wall clock says so too.
+                { guard: 'isDeadline', actions: 'readWallClock' },
+                { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
+              ],
+              'wallClock.read': [
+                {
+                  guard: 'isDeadlinePassed',
+                  target: '#job.stopping',
+                  actions: ['recordDeadline', 'announceTimeout'],
+                },
+                { actions: ['refreshNow', ...rearm(['deadline'])] },
+              ],
+              'job.cancel': { target: '#job.stopping', actions: 'recordIntent' },
+              'job.timeOut': [
+                {
+                  guard: 'isKilledByWatchdog',
+                  target: '#job.stopping.kill',
+                  actions: ['recordIntent', 'announceTimeout'],
+                },
+                { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
+              ],
+              'job.handBack': { target: '#job.stopping', actions: 'recordIntent' },
+              'lease.lost': { target: '#job.stopping.kill', actions: 'recordIntent' },
             },
           },
-          on: {
-            'chunk.heartbeat': { actions: rearm(['heartbeat']) },
-            'chunk.completed': { actions: rearm(['heartbeat', 'progress']) },
-            'attempt.ended': { target: 'settling', actions: 'recordOutcome' },
-            'timeout.due': { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
-            'job.cancel': { target: '#job.stopping', actions: 'recordIntent' },
-            'job.timeOut': [
-              {
-                guard: 'isKilledByWatchdog',
-                target: '#job.stopping.kill',
-                actions: ['recordIntent', 'announceTimeout'],
-              },
-              { target: '#job.stopping', actions: ['recordIntent', 'announceTimeout'] },
-            ],
-            'job.handBack': { target: '#job.stopping', actions: 'recordIntent' },
-            'lease.lost': { target: '#job.stopping.kill', actions: 'recordIntent' },
+          ...settling,
+        },
+      },
+      /** The attempt must end: the ladder. The slot is held, and so is the retry. */
+      stopping: {
+        initial: 'ask',
+        entry: 'storeIntent',
+        on: {
+          'job.cancel': { actions: ['recordIntent', 'storeIntent'] },
+          'job.timeOut': { guard: 'isUrgent', actions: ['recordIntent', 'storeIntent'] },
+          'lease.lost': { target: '.kill', actions: 'recordIntent' },
+          'attempt.ended': [
+            { guard: 'isLeaseLost', target: 'superseded' },
+            { target: '.settling', actions: ['recordProof', 'announceProof'] },
+          ],
+        },
+        states: {
+          /** The signal is aborted; a living event loop answers. */
+          ask: {
+            entry: [{ type: 'recordRung', params: { rung: 'ask' } }, 'askAttempt'],
+            on: { 'attempt.acknowledged': 'grace' },
+            after: { askDelay: [{ guard: 'isKillable', target: 'terminate' }, { target: 'grace' }] },
           },
-        },
-        ...settling,
-      },
-    },
-    /** The attempt must end: the ladder. The slot is held, and so is the retry. */
-    stopping: {
-      initial: 'ask',
-      entry: 'storeIntent',
-      on: {
-        'job.cancel': { actions: ['recordIntent', 'storeIntent'] },
-        'job.timeOut': { guard: 'isUrgent', actions: ['recordIntent', 'storeIntent'] },
-        'lease.lost': { target: '.kill', actions: 'recordIntent' },
-        'attempt.ended': [
-          { guard: 'isLeaseLost', target: 'superseded' },
-          { target: '.settling', actions: ['recordProof', 'announceProof'] },
-        ],
-      },
-      states: {
-        /** The signal is aborted; a living event loop answers. */
-        ask: {
-          entry: [{ type: 'recordRung', params: { rung: 'ask' } }, 'askAttempt'],
-          on: { 'attempt.acknowledged': 'grace' },
-          after: { askDelay: [{ guard: 'isKillable', target: 'terminate' }, { target: 'grace' }] },
-        },
-        /** Time to leave by itself. */
-        grace: {
-          entry: { type: 'recordRung', params: { rung: 'grace' } },
-          after: { graceDelay: [{ guard: 'isKillable', target: 'terminate' }, { target: 'unconfirmed' }] },
-        },
-        /** SIGTERM to the group. */
-        terminate: {
-          entry: [{ type: 'recordRung', params: { rung: 'terminate' } }, 'terminateAttempt'],
-          after: { terminateDelay: 'kill' },
-        },
-        /** SIGKILL to the group, grandchildren included. */
-        kill: {
-          entry: [{ type: 'recordRung', params: { rung: 'kill' } }, 'killAttempt'],
-          after: { killDelay: 'unconfirmed' },
-        },
-        /** It could not be proven dead. Held while a retry is left; final, and said, without one. */
-        unconfirmed: {
-          entry: ['refuseAttempt', 'announceUnconfirmed'],
-          always: { guard: 'isLastAttempt', target: 'settling', actions: 'giveUpProof' },
-          on: {
-            'attempt.ended': [
-              { guard: 'isLeaseLost', target: '#job.superseded' },
-              { target: 'settling', actions: ['recordLateProof', 'announceProof'] },
-            ],
+          /** Time to leave by itself. */
+          grace: {
+            entry: { type: 'recordRung', params: { rung: 'grace' } },
+            after: { graceDelay: [{ guard: 'isKillable', target: 'terminate' }, { target: 'unconfirmed' }] },
           },
+          /** SIGTERM to the group. */
+          terminate: {
+            entry: [{ type: 'recordRung', params: { rung: 'terminate' } }, 'terminateAttempt'],
+            after: { terminateDelay: 'kill' },
+          },
+          /** SIGKILL to the group, grandchildren included. */
+          kill: {
+            entry: [{ type: 'recordRung', params: { rung: 'kill' } }, 'killAttempt'],
+            after: { killDelay: 'unconfirmed' },
+          },
+          /** It could not be proven dead. Held while a retry is left; final, and said, without one. */
+          unconfirmed: {
+            entry: ['refuseAttempt', 'announceUnconfirmed'],
+            always: { guard: 'isLastAttempt', target: 'settling', actions: 'giveUpProof' },
+            on: {
+              'attempt.ended': [
+                { guard: 'isLeaseLost', target: '#job.superseded' },
+                { target: 'settling', actions: ['recordLateProof', 'announceProof'] },
+              ],
+            },
+          },
+          ...settling,
         },
-        ...settling,
       },
-    },
-    /** At rest until the pause before the next attempt is over. */
-    retrying: {
-      entry: { type: 'arm', params: { kinds: ['deadline'] } },
-      exit: { type: 'disarm', params: { kinds: ['deadline'] } },
-      after: { backoff: 'queued' },
-      on: {
-        'timeout.due': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
-        'job.start': { target: 'running', actions: 'recordStart' },
-        'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
-        'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+      /** At rest until the pause before the next attempt is over. */
+      retrying: {
+        entry: { type: 'arm', params: { kinds: ['deadline'] } },
+        exit: { type: 'disarm', params: { kinds: ['deadline'] } },
+        after: { backoff: 'queued' },
+        on: {
+          'timeout.due': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+          'job.start': { target: 'running', actions: 'recordStart' },
+          'job.cancel': { target: 'cancelled', actions: 'recordIntent' },
+          'job.timeOut': { target: 'timedOut', actions: ['recordIntent', 'announceTimeout'] },
+        },
       },
+      completed: { type: 'final' },
+      failed: { type: 'final' },
+      timedOut: { type: 'final' },
+      cancelled: { type: 'final' },
+      /** Never stored: the token went stale, the job's truth lies with its new owner. */
+      superseded: { type: 'final' },
     },
-    completed: { type: 'final' },
-    failed: { type: 'final' },
-    timedOut: { type: 'final' },
-    cancelled: { type: 'final' },
-    /** Never stored: the token went stale, the job's truth lies with its new owner. */
-    superseded: { type: 'final' },
-  },
-});
+  });
+
+export const jobMachine = startingAs('queued');
+
+/** The same chart for a job that was just claimed: its actor begins where its row has come to. */
+export const claimedJobMachine = startingAs('running');

@@ -33,6 +33,8 @@ export type JobEvent =
   | { type: 'job.timeOut'; kind: TimeoutKind; by: FoundBy }
   /** A timeout's delay is over; the chart's own. */
   | { type: 'timeout.due'; kind: TimeoutKind }
+  /** Wall ms. */
+  | { type: 'wallClock.read'; at: number }
   | { type: 'job.handBack' }
   /** The verdict is durable; or the attempt's token is stale; or the engine does not answer. */
   | { type: 'verdict.stored' | 'verdict.refused' | 'verdict.unanswered' }

@@ -3,14 +3,14 @@
 // its siblings (bench: scale). The supervisor is told by message when a slot is free.
 
 import type { Logger } from 'pino';
-import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom } from 'xstate';
+import { type ActorRefFrom, createActor, type SnapshotFrom } from 'xstate';
 import type { AttemptHandle, Isolation, Launch, WatchLimits } from '../actors/attempt.ts';
 import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
 import { createStoreIntent, createStoreVerdict } from '../actors/engineWrites.ts';
 import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Beat, BeatReply, Engine, FrozenSettings, ProcessGroup, StoredJob } from '../engines/engine.ts';
-import { jobMachine } from '../machines/job.ts';
+import { claimedJobMachine } from '../machines/job.ts';
 import type { JobEmitted, JobEvent } from '../machines/jobMessages.ts';
 import { stopBudgetMs } from '../machines/ladder.ts';
 import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
@@ -22,7 +22,7 @@ import { type JobEvents, type JobStatus, type LiveView, statusOf } from './statu
 interface LiveJob {
   /** As claimed, then as settled. */
   job: StoredJob;
-  readonly actor: ActorRefFrom<typeof jobMachine>;
+  readonly actor: ActorRefFrom<typeof claimedJobMachine>;
   readonly attempt: LiveAttempt;
   /** Monotonic ms. */
   readonly startedAt: number;
@@ -77,13 +77,17 @@ export class LiveJobs {
       failed: host.engineFailed,
     };
     const attemptOf = (token: string) => (this.#attempts.get(token) as LiveJob).attempt;
-    this.#machine = jobMachine.provide({
+    this.#machine = claimedJobMachine.provide({
       actors: {
         processChunks: createChunkProcessor(engine, clock, attemptOf, host.engineFailed),
         storeIntent: createStoreIntent(engine, writes),
-        readWallClock: fromPromise(async () => clock.now()),
       },
-      actions: { storeVerdict: createStoreVerdict(engine, writes) },
+      actions: {
+        storeVerdict: createStoreVerdict(engine, writes),
+        // After this step: the chart is still in it.
+        readWallClock: ({ self }) =>
+          queueMicrotask(() => self.send({ type: 'wallClock.read', at: clock.now() })),
+      },
     });
   }
 
@@ -198,7 +202,6 @@ export class LiveJobs {
     });
     actor.on('*', (emitted) => this.#announce(emitted, live));
     actor.start();
-    actor.send({ type: 'job.start', attempt: job.attempt, at: clock.now() });
   }
 
   beats(): Beat[] {
@@ -386,6 +389,6 @@ function watchLimits({ settings, deadlineAt }: StoredJob): WatchLimits {
 
 type ChartState = JobState | 'superseded';
 
-function topState(value: SnapshotFrom<typeof jobMachine>['value']): ChartState {
+function topState(value: SnapshotFrom<typeof claimedJobMachine>['value']): ChartState {
   return typeof value === 'string' ? value : (Object.keys(value)[0] as 'running' | 'stopping');
 }

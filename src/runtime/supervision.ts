@@ -56,6 +56,7 @@ export class Supervision {
   readonly #unwatch: () => void;
   #quiet = Promise.withResolvers<void>();
   #isWakeDue = false;
+  #isDraining = false;
   /** Slots on their way from one attempt to the next. */
   #passing = 0;
   #isHandingBack = false;
@@ -128,12 +129,7 @@ export class Supervision {
   }
 
   get isDraining(): boolean {
-    const snapshot = this.#supervisor.getSnapshot();
-    return (
-      snapshot.status !== 'active' ||
-      snapshot.matches('draining') ||
-      snapshot.matches({ claiming: 'closing' })
-    );
+    return this.#isDraining;
   }
 
   /** After an attempt of so many ms. */
@@ -154,7 +150,7 @@ export class Supervision {
     this.#passing -= slots;
     if (this.#passing > 0) setImmediate(() => this.#passSlots());
     for (let slot = 0; slot < slots; slot += 1) {
-      const job = this.isDraining ? null : this.#ahead.next();
+      const job = this.#isDraining ? null : this.#ahead.next();
       if (job === null) this.#freeSlot();
       else this.#start(job);
     }
@@ -168,7 +164,7 @@ export class Supervision {
   /** Called when an attempt ended, or proved impossible to end: a drain may be over. */
   checkQuiet(): void {
     if (
-      this.isDraining &&
+      this.#isDraining &&
       !this.#supervisor.getSnapshot().matches({ claiming: 'closing' }) &&
       this.#options.live.isQuiet()
     ) {
@@ -210,7 +206,8 @@ export class Supervision {
   /** Claims nothing more; resolves when no attempt is left but those that cannot be proven over. */
   async drain(graceMs: number): Promise<void> {
     const { clock } = this.#options;
-    if (!this.isDraining) this.#supervisor.send({ type: 'processor.drain' });
+    this.#isDraining = true;
+    this.#supervisor.send({ type: 'processor.drain' });
     await this.#ahead.close().catch((error) => this.engineFailed(error));
     const timer = clock.setTimeout(() => {
       this.#isHandingBack = true;

@@ -52,6 +52,8 @@ export const events: JobEvent[] = [
   { type: 'timeout.due', kind: 'progress' },
   { type: 'timeout.due', kind: 'queue' },
   { type: 'timeout.due', kind: 'deadline' },
+  { type: 'wallClock.read', at: now },
+  { type: 'wallClock.read', at: now + 9_000_000 },
   { type: 'verdict.stored' },
   { type: 'verdict.refused' },
   { type: 'verdict.unanswered' },

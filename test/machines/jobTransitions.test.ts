@@ -17,8 +17,7 @@ const delayed = (delay: string, state: string) =>
   ({ type: `xstate.after.${delay}.job.${state}` }) as unknown as JobEvent;
 const stored: JobEvent = { type: 'verdict.stored' };
 const due = (kind: TimeoutKind): JobEvent => ({ type: 'timeout.due', kind });
-const read = (output: number) =>
-  ({ type: 'xstate.done.actor.0.job.running.processing.atDeadline', output }) as unknown as JobEvent;
+const read = (at: number): JobEvent => ({ type: 'wallClock.read', at });
 const ack: JobEvent = { type: 'attempt.acknowledged' };
 const cancel: JobEvent = { type: 'job.cancel', reason: null };
 
@@ -43,7 +42,7 @@ function run(
   return { end: snapshot, effects };
 }
 
-const processing = { running: { processing: 'inTime' } };
+const processing = { running: 'processing' };
 
 const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ['waits', [], 'queued'],
@@ -75,9 +74,9 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
   ['is asked at the heartbeat timeout', [start, due('heartbeat')], { stopping: 'ask' }],
   ['is asked at the progress timeout', [start, due('progress')], { stopping: 'ask' }],
   [
-    'looks at the wall clock when the delay of its deadline is over',
+    'looks at the wall clock first when the delay of its deadline is over',
     [start, due('deadline')],
-    { running: { processing: 'atDeadline' } },
+    processing,
   ],
   ['is asked once that says so', [start, due('deadline'), read(now + 9_000_000)], { stopping: 'ask' }],
   ['goes on where the clock was set back', [start, due('deadline'), read(now + 8_000_000)], processing],
