@@ -4,12 +4,13 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
+import { durable } from './durable.ts';
 import { lateness } from './lateness.ts';
 import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 
-const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness };
+const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness, durable };
 
 const usage = `npm run bench -- NAME [--json] [--quick]
 

@@ -1,0 +1,53 @@
+// graphile-worker on PostgreSQL, as fast as its documentation makes it: jobs fetched ahead into a local queue, and
+// completed in batches.
+
+import { Logger, makeWorkerUtils, run } from 'graphile-worker';
+
+const connectionString = 'postgres://root@127.0.0.1:5432/test';
+const logger = new Logger(() => () => {});
+
+/** @param {string} space its schema */
+export async function open(space) {
+  const preset = {
+    worker: {
+      connectionString,
+      schema: space,
+      localQueue: { size: 500 },
+      completeJobBatchDelay: 0,
+      failJobBatchDelay: 0,
+    },
+  };
+  const utils = await makeWorkerUtils({ connectionString, schema: space, logger });
+  await utils.migrate();
+  let added = 0;
+  return {
+    /** @param {number[]} inputs */
+    async addMany(inputs) {
+      await utils.addJobs(inputs.map((n) => ({ identifier: 'noop', payload: { n }, maxAttempts: 1 })));
+      added += inputs.length;
+    },
+    /** @param {number} n */
+    async addOne(n) {
+      await utils.addJob('noop', { n }, { maxAttempts: 1 });
+      added += 1;
+    },
+    /** @param {number} concurrency */
+    async work(concurrency) {
+      await run({
+        preset: { worker: { ...preset.worker, concurrentJobs: concurrency } },
+        logger,
+        noHandleSignals: true,
+        taskList: { noop: async () => {} },
+      });
+    },
+    /** What is completed is deleted. */
+    async counted() {
+      const before = added;
+      const { rows } = await utils.withPgClient((client) =>
+        client.query(`select count(*)::int as n from ${space}._private_jobs`),
+      );
+      return before - rows[0].n;
+    },
+    remove: () => utils.withPgClient((client) => client.query(`drop schema ${space} cascade`)),
+  };
+}
