@@ -5,17 +5,19 @@
 import type { Clock } from '../engines/clock.ts';
 import type { Engine, StoredJob } from '../engines/engine.ts';
 
-/** More of them would keep another process, and a job of higher priority, waiting. */
-const mostAhead = 200;
+/** As many are claimed ahead as start within so many ms: other processes, and jobs of higher priority, wait no longer. */
+const aheadMs = 100;
+const mostAhead = 1000;
 /** A claim that is quicker than this is not worth going ahead of, ms. */
 const quickMs = 1;
+/** Nor where an attempt takes so many times as long as a claim. */
+const longAttempt = 10;
 
 export interface ClaimAheadOptions {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly owner: string;
   readonly names: readonly string[];
-  readonly limit: number;
   readonly leaseMs: number;
   /** How long a job may wait here, ms. */
   readonly keptMs: number;
@@ -41,9 +43,12 @@ export class ClaimAhead {
   #refill: Promise<void> | null = null;
   #isClosed = false;
   #timer: unknown = null;
-  /** Of late, ms: how long a claim took, and an attempt. */
+  /** Of late: how long a claim took, and an attempt, ms; and how many attempts ended in a ms. */
   #claimMs = 0;
   #attemptMs = Infinity;
+  #rate = 0;
+  #ended = 0;
+  #claimedAt = 0;
 
   constructor(options: ClaimAheadOptions, host: ClaimAheadHost) {
     this.#options = options;
@@ -57,14 +62,14 @@ export class ClaimAhead {
     else if (this.#waiting.length > 0) await new Promise(setImmediate);
     if (this.#waiting.length === 0) return this.#claim(slots);
     const jobs = this.#waiting.splice(0, slots).map(({ job }) => job);
-    if (jobs.length < slots || this.#waiting.length < this.#wanted() / 2) this.#refillSoon();
+    if (jobs.length < slots || this.#isLow()) this.#refillSoon();
     return jobs;
   }
 
   /** A job that waits here, for a slot that has come free. */
   next(): StoredJob | null {
     const next = this.#waiting.shift()?.job ?? null;
-    if (next !== null && this.#waiting.length < this.#wanted() / 2) this.#refillSoon();
+    if (next !== null && this.#isLow()) this.#refillSoon();
     return next;
   }
 
@@ -75,6 +80,7 @@ export class ClaimAhead {
   /** An attempt took so long. */
   attemptTook(ms: number): void {
     this.#attemptMs = this.#attemptMs === Infinity ? ms : mean(this.#attemptMs, ms);
+    this.#ended += 1;
   }
 
   /** The job, where it waits here; it does no more. */
@@ -93,7 +99,11 @@ export class ClaimAhead {
   async #claim(slots: number): Promise<StoredJob[]> {
     const { engine, clock, owner, names, leaseMs } = this.#options;
     const began = clock.monotonic();
-    const jobs = await engine.claim({ owner, limit: slots, ahead: this.#wanted(), names, leaseMs });
+    this.#rate = mean(this.#rate, this.#ended / (began - this.#claimedAt));
+    this.#ended = 0;
+    this.#claimedAt = began;
+    const ahead = Math.max(0, this.#wanted() - this.#waiting.length);
+    const jobs = await engine.claim({ owner, limit: slots, ahead, names, leaseMs });
     const now = clock.monotonic();
     if (jobs.length > 0) this.#claimMs = mean(this.#claimMs, now - began);
     this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: now })));
@@ -103,8 +113,13 @@ export class ClaimAhead {
   }
 
   #wanted(): number {
-    if (this.#isClosed || this.#claimMs < quickMs || this.#attemptMs > this.#claimMs) return 0;
-    return Math.min(mostAhead, Math.ceil((this.#options.limit * this.#claimMs) / this.#attemptMs));
+    if (this.#isClosed || this.#claimMs < quickMs || this.#attemptMs > this.#claimMs * longAttempt) return 0;
+    return Math.min(mostAhead, Math.ceil(this.#rate * aheadMs));
+  }
+
+  /** While the rest starts, more can come. */
+  #isLow(): boolean {
+    return this.#waiting.length < this.#wanted() * 0.75;
   }
 
   #refillSoon(): void {

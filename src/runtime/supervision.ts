@@ -71,7 +71,7 @@ export class Supervision {
       this.engineFailure = null;
     };
     this.#ahead = new ClaimAhead(
-      { engine, clock, owner, names, limit, leaseMs, keptMs: beatIntervalMs },
+      { engine, clock, owner, names, leaseMs, keptMs: beatIntervalMs },
       { refilled: () => this.#wake(), handBack: (job) => acts.handBack(job), failed },
     );
     const claimJobs = fromPromise<number, { slots: number }>(async ({ input: { slots } }) => {
