@@ -207,7 +207,8 @@ export class Supervision {
   async drain(graceMs: number): Promise<void> {
     const { clock } = this.#options;
     this.#isDraining = true;
-    this.#supervisor.send({ type: 'processor.drain' });
+    if (this.#supervisor.getSnapshot().status === 'active')
+      this.#supervisor.send({ type: 'processor.drain' });
     await this.#ahead.close().catch((error) => this.engineFailed(error));
     const timer = clock.setTimeout(() => {
       this.#isHandingBack = true;

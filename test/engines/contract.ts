@@ -9,7 +9,7 @@ import {
   StaleAttemptError,
   type StoredJob,
 } from '../../src/engines/engine.ts';
-import type { Verdict } from '../../src/machines/verdict.ts';
+import type { StopIntent, Verdict } from '../../src/machines/verdict.ts';
 import { SimulatedClock } from '../support/simulatedClock.ts';
 
 export const settings: FrozenSettings = {
@@ -147,6 +147,34 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await claim()).toEqual([]);
         await clock.advance(2);
         expect((await claim())[0]?.attempt).toBe(2);
+      });
+
+      test('goes ahead of the limit as far as it is asked to, and says which those are', async () => {
+        for (let n = 0; n < 5; n += 1) await submit();
+        const claimed = await claim(2, 15_000, 2);
+        expect(claimed.map(({ claimedAhead }) => claimedAhead)).toEqual([false, false, true, true]);
+        expect(await claim(0, 15_000, 0)).toEqual([]);
+        expect((await claim(0, 15_000, 9)).map(({ claimedAhead }) => claimedAhead)).toEqual([true]);
+      });
+
+      test('what was claimed ahead and came back is not claimed ahead again', async () => {
+        const first = await submit();
+        const second = await submit();
+        const [ahead] = await claim(0, 15_000, 1);
+        await engine.settle(first.id, ahead?.token ?? null, verdict('queued'));
+        expect((await claim(0, 15_000, 9)).map(({ id }) => id)).toEqual([second.id]);
+        expect(await claimOne()).toMatchObject({ id: first.id, claimedAhead: false, attempt: 1 });
+      });
+
+      test('what was handed back has its old place, what is retried comes last', async () => {
+        const [first, second, third] = [await submit(), await submit(), await submit()];
+        const claimed = await claim(3);
+        const token = (index: number) => claimed[index]?.token ?? null;
+        await engine.settle(third.id, token(2), verdict('queued'));
+        await engine.settle(first.id, token(0), verdict('retrying', { notBefore: clock.now() }));
+        await engine.settle(second.id, token(1), verdict('queued'));
+        const fourth = await submit();
+        expect((await claim(9)).map(({ id }) => id)).toEqual([second.id, third.id, first.id, fourth.id]);
       });
 
       test('a promoted job is next, whatever its priority', async () => {
@@ -326,8 +354,29 @@ export function engineContract(name: string, create: () => Engine): void {
         expect((await engine.get(id))?.state).toBe('stopping');
         const [reply] = await engine.beat([{ id, token, heartbeatAt: null, total: null }], 15_000);
         expect(reply).toEqual({ id, token, held: true, intent: { kind: 'cancel', reason: 'enough' } });
-        await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
+        await engine.settle(id, token, verdict('cancelled'));
         await expect(engine.recordIntent(id, null, { kind: 'handBack' })).rejects.toEqual(stale);
+      });
+
+      test('that was told to end is not set to run again by who has not heard it', async () => {
+        const ends: StopIntent[] = [
+          { kind: 'cancel', reason: null },
+          { kind: 'timeout', timeout: 'job', by: 'hand' },
+          { kind: 'timeout', timeout: 'deadline', by: 'monitor' },
+        ];
+        for (const intent of ends) {
+          await submit();
+          const { id, token } = await claimOne();
+          await engine.recordIntent(id, null, intent);
+          for (const state of ['queued', 'retrying'] as const)
+            await expect(engine.settle(id, token, verdict(state))).rejects.toEqual(stale);
+          expect((await engine.get(id))?.state).toBe('stopping');
+          await engine.settle(id, token, verdict('completed'));
+        }
+        await submit();
+        const { id, token } = await claimOne();
+        await engine.recordIntent(id, token, { kind: 'timeout', timeout: 'heartbeat', by: 'timer' });
+        await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
         expect((await claimOne()).intent).toBeNull();
       });
     });
