@@ -3,7 +3,7 @@
 // test/engines/contract.ts is what each engine must pass.
 
 import type { StopRecord } from '../machines/ladder.ts';
-import type { JobState, TimeoutKind } from '../machines/states.ts';
+import type { FinalState, JobState, TimeoutKind } from '../machines/states.ts';
 import type { StopIntent, StoredFailure, Verdict } from '../machines/verdict.ts';
 import type { Clock } from './clock.ts';
 
@@ -135,6 +135,11 @@ export interface BeatReply {
 export interface JobQuery {
   readonly states?: readonly JobState[];
   readonly name?: string;
+  /** Submitted at or after, and before; wall ms. */
+  readonly from?: number;
+  readonly before?: number;
+  /** Goes on behind this job, the last of the page before. */
+  readonly after?: string;
   readonly limit?: number;
 }
 
@@ -186,7 +191,7 @@ export interface Engine {
   list(query: JobQuery): AsyncIterable<StoredJob>;
   /** Jobs waiting for a slot, in the order in which they will start. */
   queue(): AsyncIterable<string>;
-  count(states: readonly JobState[]): Promise<number>;
+  count(states: readonly JobState[], name?: string): Promise<number>;
   rows(id: string): AsyncIterable<string>;
 
   /** Jobs at rest whose queue timeout or deadline has passed. A bounded number of them; ask again. */
@@ -200,6 +205,11 @@ export interface Engine {
    * answer is the new one. Refused with StaleAttemptError.
    */
   adopt(id: string, token: string, owner: string, leaseMs: number): Promise<string>;
+  /**
+   * Removes jobs that are in one of these states since before `endedBefore` (wall ms), with their rows: a bounded part of
+   * them. True where more may be left: ask again.
+   */
+  prune(states: readonly FinalState[], endedBefore: number): Promise<boolean>;
   /** Returns what ends it. */
   watch(watcher: Watcher): () => void;
 }

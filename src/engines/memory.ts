@@ -1,7 +1,7 @@
 // Jobs in this process's memory: for tests and throw-away work, and the reference for the contract. Nothing
 // survives the process.
 
-import { isAtRest, isFinal, type JobState } from '../machines/states.ts';
+import { type FinalState, isAtRest, isFinal, type JobState } from '../machines/states.ts';
 import type { StopIntent, Verdict } from '../machines/verdict.ts';
 import type { Clock } from './clock.ts';
 import {
@@ -23,6 +23,8 @@ type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
   /** Monotonic ms; what a live attempt's lease counts on. */
   leaseUntil: number;
+  /** Name and idempotency key, or null. */
+  key: string | null;
   /** Among the jobs of its priority; a job that is handed back keeps it. */
   place: number;
   rows: string[];
@@ -53,19 +55,20 @@ export class MemoryEngine implements Engine {
 
   async submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
     return jobs.map(({ idempotencyKey, ...job }) => {
-      const known =
-        idempotencyKey === null ? undefined : this.#idempotency.get(`${job.name}\n${idempotencyKey}`);
+      const key = idempotencyKey === null ? null : `${job.name}\n${idempotencyKey}`;
+      const known = key === null ? undefined : this.#idempotency.get(key);
       if (known !== undefined) return snapshot(this.#row(known));
       const fresh = freshJob({ ...job, idempotencyKey }, this.#time().now());
       const row: Row = {
         ...fresh,
+        key,
         history: [...fresh.history],
         leaseUntil: 0,
         place: this.#nextPlace(),
         rows: [],
       };
       this.#jobs.set(row.id, row);
-      if (idempotencyKey !== null) this.#idempotency.set(`${row.name}\n${idempotencyKey}`, row.id);
+      if (key !== null) this.#idempotency.set(key, row.id);
       this.#rest(row);
       this.#changed(row);
       return snapshot(row);
@@ -203,12 +206,15 @@ export class MemoryEngine implements Engine {
     return row === undefined ? null : snapshot(row);
   }
 
-  async *list({ states, name, limit = Infinity }: JobQuery): AsyncIterable<StoredJob> {
+  async *list({ states, name, from, before, after, limit = Infinity }: JobQuery): AsyncIterable<StoredJob> {
     let found = 0;
-    for (const row of [...this.#jobs.values()].reverse()) {
+    const newestFirst = [...this.#jobs.values()].reverse();
+    const first = after === undefined ? 0 : newestFirst.indexOf(this.#row(after)) + 1;
+    for (const row of newestFirst.slice(first)) {
       if (found >= limit) return;
       if (states !== undefined && !states.includes(row.state)) continue;
       if (name !== undefined && row.name !== name) continue;
+      if (row.submittedAt < (from ?? -Infinity) || row.submittedAt >= (before ?? Infinity)) continue;
       found += 1;
       yield snapshot(row);
     }
@@ -218,10 +224,22 @@ export class MemoryEngine implements Engine {
     for (const row of [...this.#inOrder(), ...this.#waiting]) yield row.id;
   }
 
-  async count(states: readonly JobState[]): Promise<number> {
+  async count(states: readonly JobState[], name?: string): Promise<number> {
     let count = 0;
-    for (const row of this.#jobs.values()) if (states.includes(row.state)) count += 1;
+    for (const row of this.#jobs.values()) {
+      if (states.includes(row.state) && (name === undefined || row.name === name)) count += 1;
+    }
     return count;
+  }
+
+  async prune(states: readonly FinalState[], endedBefore: number): Promise<boolean> {
+    for (const row of this.#jobs.values()) {
+      if (!isFinal(row.state) || !states.includes(row.state) || (row.endedAt ?? Infinity) >= endedBefore)
+        continue;
+      this.#jobs.delete(row.id);
+      if (row.key !== null) this.#idempotency.delete(row.key);
+    }
+    return false;
   }
 
   async *rows(id: string): AsyncIterable<string> {
@@ -325,6 +343,6 @@ function isDue(row: StoredJob, now: number): boolean {
   return (dueAtRest(row) ?? Infinity) <= now;
 }
 
-function snapshot({ leaseUntil: _lease, place: _place, rows: _rows, ...row }: Row): StoredJob {
+function snapshot({ leaseUntil: _lease, key: _key, place: _place, rows: _rows, ...row }: Row): StoredJob {
   return { ...row, history: [...row.history] };
 }

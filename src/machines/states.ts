@@ -12,6 +12,18 @@ export type JobState = 'queued' | 'running' | 'stopping' | 'retrying' | FinalSta
 
 export type FinalState = 'completed' | 'failed' | 'timedOut' | 'cancelled';
 
+/** In the order of a job's life. */
+export const jobStates: readonly JobState[] = [
+  'queued',
+  'running',
+  'stopping',
+  'retrying',
+  'completed',
+  'failed',
+  'timedOut',
+  'cancelled',
+];
+
 export function isFinal(state: JobState): state is FinalState {
   return state === 'completed' || state === 'failed' || state === 'timedOut' || state === 'cancelled';
 }

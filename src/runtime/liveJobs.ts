@@ -121,6 +121,19 @@ export class LiveJobs {
     return true;
   }
 
+  /** True when no code runs any more but what could not be proven over: at most its end is not stored. */
+  areOver(): boolean {
+    for (const { isOver, actor } of this.#live.values()) {
+      if (!isOver && !actor.getSnapshot().matches({ stopping: 'unconfirmed' })) return false;
+    }
+    return true;
+  }
+
+  /** Lets go of what is left. */
+  stop(): void {
+    for (const live of [...this.#live.values()]) this.#remove(live);
+  }
+
   /** What could not be proven stopped: jobs that still hold a slot for it. */
   unconfirmed(): StoredJob[] {
     return [...this.#zombies.values()];

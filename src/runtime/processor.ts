@@ -6,12 +6,13 @@ import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import type { Engine, NewJob } from '../engines/engine.ts';
-import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
+import { type FinalState, isFinal, type JobState, jobStates } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
 import { type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
 import { ConfigurationError, describeValue, EngineError, InputError, JobNotFoundError } from './errors.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
+import { checkQuery, type ListQuery } from './jobQuery.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
 import { checkNumber } from './settings.ts';
@@ -26,13 +27,6 @@ export interface Health {
   /** `degraded`: works, with less than it should. `down`: no job can start. */
   status: 'ok' | 'degraded' | 'down';
   reasons: string[];
-}
-
-export interface ListQuery<N extends string> {
-  state?: JobState;
-  name?: N;
-  /** Default 100. */
-  limit?: number;
 }
 
 export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implements AsyncDisposable {
@@ -139,6 +133,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       names: [...this.#options.jobs.keys()],
       limit: this.maxConcurrentJobs,
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
+      keepCompletedMs: this.#options.keepCompletedSeconds * 1000,
+      keepFailedMs: this.#options.keepFailedSeconds * 1000,
     });
     this.#isolations.prepare(new Set([...this.#options.jobs.values()].map(isolationOf)));
     this.#supervision.start();
@@ -163,6 +159,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   async #close(): Promise<void> {
     await this.drain({ graceSeconds: 0 });
     this.#supervision?.stop();
+    this.#live.stop();
     await this.#isolations.close();
     this.#isClosed = true;
     // Whoever still waits for a job is told, rather than left waiting.
@@ -217,15 +214,22 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return new JobHandle(id, name, this.#access);
   }
 
-  /** Newest first. */
-  async *list({ state, name, limit = 100 }: ListQuery<keyof J & string> = {}): AsyncIterable<JobStatus> {
+  /** Newest first. Throws JobNotFoundError where `after` is not a job of the engine, ConfigurationError for bad input. */
+  async *list(query: ListQuery<keyof J & string> = {}): AsyncIterable<JobStatus> {
+    const checked = checkQuery(query);
     const engine = await this.#open();
-    const query = {
-      ...(state === undefined ? {} : { states: [state] }),
-      ...(name === undefined ? {} : { name }),
-      limit,
-    };
-    for await (const job of engine.list(query)) yield this.#access.statusOf(job);
+    if (checked.after !== undefined) await storedJob(engine, checked.after);
+    for await (const job of engine.list(checked)) yield this.#access.statusOf(job);
+  }
+
+  /** How many jobs are in each state. */
+  async counts(name?: keyof J & string): Promise<Record<JobState, number>> {
+    const engine = await this.#open();
+    const counts = await Promise.all(jobStates.map((state) => engine.count([state], name)));
+    return Object.fromEntries(jobStates.map((state, index) => [state, counts[index]])) as Record<
+      JobState,
+      number
+    >;
   }
 
   /** Submits a final job again, as a new job that names the old. */

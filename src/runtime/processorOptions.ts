@@ -21,6 +21,9 @@ import {
   resolveSettings,
 } from './settings.ts';
 
+/** s */
+const day = 86_400;
+
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   /**
    * Where jobs are kept. `'memory'`: in this process, and gone with it. `'sqlite:jobs.db'`: in that file (of a folder
@@ -48,6 +51,10 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   onSlotsLost?: 'stay' | 'exit';
   /** Pause between two sweeps of the monitor. Default 60. */
   monitorIntervalSeconds?: number;
+  /** Completed jobs are removed, with their rows, so long after their end. Default 7 days; Infinity: never. */
+  keepCompletedSeconds?: number;
+  /** The same for those that failed, timed out or were cancelled. Default 30 days. */
+  keepFailedSeconds?: number;
   /** A pino logger. Default: JSON lines on standard output, level `info`. */
   logger?: Logger;
   /** For tests: the time to live on. */
@@ -61,6 +68,8 @@ export interface ResolvedOptions {
   readonly spares: number;
   readonly onSlotsLost: 'stay' | 'exit';
   readonly monitorIntervalSeconds: number;
+  readonly keepCompletedSeconds: number;
+  readonly keepFailedSeconds: number;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly settings: JobSettings;
@@ -79,6 +88,8 @@ export function resolveOptions(
     spares,
     onSlotsLost = 'stay',
     monitorIntervalSeconds,
+    keepCompletedSeconds = 7 * day,
+    keepFailedSeconds = 30 * day,
     logger,
     clock,
     ...settings
@@ -91,6 +102,8 @@ export function resolveOptions(
     'spares',
     'onSlotsLost',
     'monitorIntervalSeconds',
+    'keepCompletedSeconds',
+    'keepFailedSeconds',
     'logger',
     'clock',
   ]);
@@ -105,6 +118,8 @@ export function resolveOptions(
     throw new ConfigurationError('onSlotsLost', "'stay' or 'exit'", describeValue(onSlotsLost));
   }
   checkDuration('monitorIntervalSeconds', monitorIntervalSeconds);
+  checkDuration('keepCompletedSeconds', keepCompletedSeconds);
+  checkDuration('keepFailedSeconds', keepFailedSeconds);
   checkSettings(settings);
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
@@ -118,6 +133,8 @@ export function resolveOptions(
     spares: spares ?? 1,
     onSlotsLost,
     monitorIntervalSeconds: monitorIntervalSeconds ?? fromVariable ?? 60,
+    keepCompletedSeconds,
+    keepFailedSeconds,
     logger: logger ?? pino({ name: 'unstuck' }),
     clock: clock ?? systemClock,
     settings,

@@ -10,7 +10,7 @@ import { patientClock } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import { monitorMachine } from '../machines/monitor.ts';
-import { isAtRest, type TimeoutKind } from '../machines/states.ts';
+import { type FinalState, isAtRest, type TimeoutKind } from '../machines/states.ts';
 import { supervisorMachine } from '../machines/supervisor.ts';
 import type { Acts } from './acts.ts';
 import type { LiveJobs } from './liveJobs.ts';
@@ -21,6 +21,8 @@ const leaseMs = 15_000;
 /** Several within a lease. */
 const beatIntervalMs = 1_000;
 
+/** A stop that hands back waits so long for an engine that does not answer. */
+const unansweredMs = 5_000;
 /** Of jobs that wait here. */
 const startsATurn = 32;
 
@@ -44,6 +46,8 @@ export interface SupervisionOptions {
   readonly names: readonly string[];
   readonly limit: number;
   readonly monitorIntervalMs: number;
+  readonly keepCompletedMs: number;
+  readonly keepFailedMs: number;
 }
 
 export class Supervision {
@@ -205,16 +209,26 @@ export class Supervision {
 
   /** Claims nothing more; resolves when no attempt is left but those that cannot be proven over. */
   async drain(graceMs: number): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, live, logger } = this.#options;
     this.#isDraining = true;
     if (this.#supervisor.getSnapshot().status === 'active')
       this.#supervisor.send({ type: 'processor.drain' });
     await this.#ahead.close().catch((error) => this.engineFailed(error));
-    const timer = clock.setTimeout(() => {
+    let timer = clock.setTimeout(() => {
       this.#isHandingBack = true;
       this.#handBack();
       this.checkQuiet();
+      timer = clock.setTimeout(giveUp, unansweredMs);
     }, graceMs);
+    const giveUp = () => {
+      if (this.engineFailure === null || !live.areOver()) timer = clock.setTimeout(giveUp, 1000);
+      else {
+        logger.error(
+          `stopped while the engine does not answer: ${live.size} job(s) have ended, and it is not stored; they go on at the next start`,
+        );
+        this.#quiet.resolve();
+      }
+    };
     this.checkQuiet();
     await this.#quiet.promise;
     clock.clearTimeout(timer);
@@ -240,8 +254,21 @@ export class Supervision {
   async sweep(): Promise<void> {
     await this.#end(await this.findStuck());
     await this.#recover();
+    await this.#prune();
     this.engineFailure = null;
     this.#wake();
+  }
+
+  /** In small parts: other writes come in between. */
+  async #prune(): Promise<void> {
+    const { engine, clock, keepCompletedMs, keepFailedMs } = this.#options;
+    const prune = async (states: readonly FinalState[], keptMs: number) => {
+      if (keptMs === Infinity) return;
+      const endedBefore = clock.now() - keptMs;
+      while (!this.#isDraining && (await engine.prune(states, endedBefore))) await new Promise(setImmediate);
+    };
+    await prune(['completed'], keepCompletedMs);
+    await prune(['failed', 'timedOut', 'cancelled'], keepFailedMs);
   }
 
   /** Jobs of owners that are gone go back to the queue, or where they were being sent. */

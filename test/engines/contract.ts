@@ -399,6 +399,58 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await engine.count(['queued', 'cancelled'])).toBe(2);
       });
 
+      test('lists by time of submission, and page after page', async () => {
+        const ids: string[] = [];
+        for (let second = 0; second < 5; second += 1) {
+          ids.unshift((await submit()).id);
+          await clock.advance(1);
+        }
+        const listed = async (query: Parameters<Engine['list']>[0]) => {
+          const found = [];
+          for await (const job of engine.list(query)) found.push(job.id);
+          return found;
+        };
+        const start = clock.now() - 5000;
+        expect(await listed({ from: start + 1000, before: start + 4000 })).toEqual(ids.slice(1, 4));
+        expect(await listed({ limit: 2 })).toEqual(ids.slice(0, 2));
+        expect(await listed({ limit: 2, after: ids[1] as string })).toEqual(ids.slice(2, 4));
+        expect(await listed({ after: ids[4] as string })).toEqual([]);
+      });
+
+      test('counts by state, and of one name', async () => {
+        await submit();
+        await submit();
+        await submit({ name: 'other' });
+        await claim(1);
+        expect(await engine.count(['queued', 'running'])).toBe(3);
+        expect(await engine.count(['queued'], 'sum')).toBe(1);
+        expect(await engine.count(['queued'], 'none')).toBe(0);
+      });
+
+      test('prunes what has long been over, with its rows and its key, and nothing else', async () => {
+        const finish = async (state: 'completed' | 'failed', more: Partial<NewJob> = {}) => {
+          const { id } = await submit(more);
+          const [job] = await claim(9);
+          const write = { id, token: job?.token as string, chunk: 1, checkpoint: '1', items: 1, total: null };
+          await engine.checkpoint({ ...write, rows: ['"row"', '"row"'] });
+          await engine.settle(id, write.token, verdict(state));
+          return id;
+        };
+        const old = await finish('completed', { idempotencyKey: 'key' });
+        const failed = await finish('failed');
+        await clock.advance(10);
+        const recent = await finish('completed');
+        const waiting = await submit();
+        const endedBefore = clock.now() - 5000;
+        while (await engine.prune(['completed'], endedBefore));
+        expect(await engine.get(old)).toBeNull();
+        for (const id of [failed, recent, waiting.id]) expect(await engine.get(id)).not.toBeNull();
+        const rows = [];
+        for await (const row of engine.rows(recent)) rows.push(row);
+        expect(rows).toHaveLength(2);
+        expect((await submit({ idempotencyKey: 'key' })).id).not.toBe(old);
+      });
+
       test('keeps each transition with its time and reason', async () => {
         await submit();
         const { id, token } = await claimOne();

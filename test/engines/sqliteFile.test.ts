@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
@@ -246,37 +247,166 @@ test('a call that cannot be carried out fails alone, and leaves nothing of it be
   await engine.close();
 });
 
-// A disk of 2 MB: needs the right to mount one.
-const canMount = process.getuid?.() === 0;
-test.skipIf(!canMount)(
-  'a full disk: what was acknowledged stays, what was not is told, and it goes on',
-  async () => {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
-    try {
-      const filler = join(folder, 'filler');
-      writeFileSync(filler, Buffer.alloc(800_000));
-      const processor = open();
-      const submit = (number: number) =>
-        processor.submit('counting', { chunks: number, journal: 'x'.repeat(50_000) });
-      const acknowledged: string[] = [];
-      const error = await (async () => {
-        for (;;) acknowledged.push((await submit(acknowledged.length)).id);
-      })().catch((reason) => reason);
-      expect(error).toMatchObject({ code: 'ERR_UNSTUCK_ENGINE' });
-      expect(error.message).toContain('the disk is full');
-      expect(acknowledged.length).toBeGreaterThan(2);
-      await expect(submit(0)).rejects.toThrow('the disk is full');
+test('what a caller asks for in pages is all there, however large its jobs are', async () => {
+  const processor = open();
+  const large = 'x'.repeat(900_000);
+  const ids = [];
+  for (let n = 0; n < 12; n += 1)
+    ids.unshift((await processor.submit('counting', { chunks: n, journal: large })).id);
+  const listed = [];
+  for await (const { id } of processor.list()) listed.push(id);
+  expect(listed).toEqual(ids);
+  await processor.stop();
+});
 
-      rmSync(filler);
-      acknowledged.push((await submit(0)).id);
+test('a job that appended very many rows is gone at once, its rows by and by', async () => {
+  const engine = new SqliteEngine({ path });
+  await engine.open(systemClock);
+  const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
+  await engine.submit([{ ...newJob, id: 'a', idempotencyKey: null }]);
+  const [job] = await engine.claim({ owner: 'me', limit: 1, ahead: 0, names: ['x'], leaseMs: 1000 });
+  const token = job?.token as string;
+  const rows = Array.from({ length: 12_000 }, () => '1');
+  await engine.checkpoint({ id: 'a', token, chunk: 1, checkpoint: '1', rows, items: 1, total: null });
+  await engine.settle('a', token, {
+    ...{ state: 'completed', timeout: null, reason: null, failure: null, result: '1' },
+    ...{ stop: null, notBefore: null, crashed: false },
+  });
+  let parts = 0;
+  while (await engine.prune(['completed'], Date.now() + 1000)) {
+    parts += 1;
+    expect(await engine.get('a')).toBeNull();
+  }
+  expect(parts).toBeGreaterThan(1);
+  await engine.close();
+  const file = new DatabaseSync(path);
+  for (const table of ['jobs', 'output', 'pruned'])
+    expect(file.prepare(`SELECT count(*) AS n FROM ${table}`).get()).toEqual({ n: 0 });
+  file.close();
+});
+
+describe('on a bad day', () => {
+  /** The thread of the next engine that is opened. */
+  const nextThread = () => new Promise<Worker>((resolve) => process.once('worker', resolve));
+
+  test('its thread ends: the calls under way are told, the next ones are answered, the job goes on', async () => {
+    const thread = nextThread();
+    const processor = await open().start();
+    const job = await processor.submit('counting', { chunks: 40, chunkMs: 50, journal: journal() });
+    while ((await job.status()).progress.chunks < 5) await wait(10);
+    const status = job.status();
+    await (await thread).terminate();
+    await expect(status).rejects.toMatchObject({ code: 'ERR_UNSTUCK_ENGINE' });
+    expect(await job.result()).toBe(780);
+    expect((await job.status()).history.map(({ state }) => state)).toEqual([
+      'queued',
+      'running',
+      'completed',
+    ]);
+    expect(await processor.health()).toEqual({ status: 'ok', reasons: [] });
+    await processor.stop();
+  });
+
+  test('it is locked for a while: calls wait, and none is lost', async () => {
+    const processor = open();
+    await processor.submit('counting', { chunks: 1, journal: journal() });
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const submits = [2, 3].map((chunks) => processor.submit('counting', { chunks, journal: journal() }));
+    await wait(500);
+    other.exec('COMMIT');
+    other.close();
+    await Promise.all(submits);
+    expect((await processor.counts()).queued).toBe(3);
+    await processor.stop();
+  });
+
+  test('it is locked for good: opening it is refused', async () => {
+    await (await open().start()).stop();
+    const other = new DatabaseSync(path);
+    other.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    await expect(open().submit('counting', { chunks: 1, journal: journal() })).rejects.toThrow(
+      `${path} is locked by another process for too long`,
+    );
+    other.close();
+  });
+
+  const damage = () => writeFileSync(path, readFileSync(path).fill(0xa5, 8192));
+
+  test('it is damaged: it is not opened', async () => {
+    const first = open();
+    await first.submitMany('counting', Array(200).fill({ chunks: 1, journal: journal() }));
+    await first.stop();
+    damage();
+    await expect(open().start()).rejects.toThrow(`${path} is damaged. Restore it from a copy.`);
+  });
+
+  test('it is damaged at work: said so, in health() too, and the processor stops as told', async () => {
+    const first = open();
+    await first.submitMany('counting', Array(200).fill({ chunks: 1, journal: journal() }));
+    await first.stop();
+    const processor = open();
+    for await (const _ of processor.list({ limit: 1 }));
+    damage();
+    await processor.start();
+    while ((await processor.health()).status === 'ok') await wait(10);
+    expect((await processor.health()).reasons.join()).toContain('is damaged');
+    expect(await processor.health()).toMatchObject({ status: 'down' });
+    await processor.stop();
+  });
+
+  // A disk of 16 MB: needs the right to mount one.
+  const canMount = process.getuid?.() === 0;
+  test.skipIf(!canMount)(
+    'a full disk: what was acknowledged stays, what was not is told, and it goes on',
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]);
+      try {
+        const filler = join(folder, 'filler');
+        writeFileSync(filler, Buffer.alloc(14_800_000));
+        const processor = open();
+        const submit = (number: number) =>
+          processor.submit('counting', { chunks: number, journal: 'x'.repeat(50_000) });
+        const acknowledged: string[] = [];
+        const error = await (async () => {
+          for (;;) acknowledged.push((await submit(acknowledged.length)).id);
+        })().catch((reason) => reason);
+        expect(error).toMatchObject({ code: 'ERR_UNSTUCK_ENGINE' });
+        expect(error.message).toContain('the disk is full');
+        expect(acknowledged.length).toBeGreaterThan(2);
+        await expect(submit(0)).rejects.toThrow('the disk is full');
+
+        await processor.start();
+        while ((await processor.health()).status === 'ok') await wait(10);
+        expect((await processor.health()).reasons.join()).toContain('the disk is full');
+
+        rmSync(filler);
+        while ((await processor.health()).status !== 'ok') await wait(10);
+        acknowledged.push((await submit(0)).id);
+        await processor.stop();
+        const again = open();
+        const stored = [];
+        for await (const { id } of again.list()) stored.unshift(id);
+        expect(stored).toEqual(acknowledged);
+        await again.stop();
+      } finally {
+        execFileSync('umount', ['-l', folder]);
+      }
+    },
+  );
+
+  test.skipIf(!canMount)('a disk that is read-only: said so', async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
+    try {
+      const processor = open();
+      await processor.submit('counting', { chunks: 1, journal: '' });
       await processor.stop();
-      const again = open();
-      const stored = [];
-      for await (const { id } of again.list()) stored.unshift(id);
-      expect(stored).toEqual(acknowledged);
-      await again.stop();
+      execFileSync('mount', ['-o', 'remount,ro', folder]);
+      await expect(open().submit('counting', { chunks: 2, journal: '' })).rejects.toThrow(
+        'may this user write there?',
+      );
     } finally {
       execFileSync('umount', ['-l', folder]);
     }
-  },
-);
+  });
+});

@@ -2,7 +2,6 @@
 // while a transaction was under way are one transaction: each is answered when it is durable. Where the whole
 // transaction fails (a full disk), all of its calls are told; a call that is refused, or cannot be carried out, fails alone.
 
-import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -16,6 +15,8 @@ export interface OpenOrder {
   path: string;
   durability: 'full' | 'normal';
   boot: string;
+  /** Names the lock of this process. */
+  holder: string;
 }
 
 export interface Call extends Instant {
@@ -45,21 +46,20 @@ export interface Committed {
 const lockWaitMs = 30_000;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-const { path, durability, boot } = workerData as OpenOrder;
+const { path, durability, boot, holder } = workerData as OpenOrder;
 const port = parentPort as NonNullable<typeof parentPort>;
 let changes: Change[] = [];
 
-const database = openDatabase();
-const holder = randomUUID();
+const database = explained(openDatabase);
 // The file itself, by whichever name it was opened: the locks lie beside it.
 const place = realpathSync(path);
-const lock = lockHere();
+const lock = explained(() => holdLock(place, holder));
 const here = { boot, holder, isAlive: (other: string) => isHolderAlive(place, other) };
 const store = new JobStore(database, here, (id, state) => changes.push([id, state]));
 const version = database.prepare('PRAGMA data_version');
 removeDeadLocks(place);
 let seenVersion = dataVersion();
-let seenNews = store.newsSince(-1).last;
+let seenNews = explained(() => store.newsSince(-1).last);
 port.postMessage('open');
 
 /** How soon what another process did is seen here. */
@@ -102,11 +102,12 @@ port.on('message', (calls: Call[] | 'close') => {
   else setImmediate(commit);
 });
 
-function lockHere() {
+/** An error of SQLite in words that name the file. */
+function explained<T>(act: () => T): T {
   try {
-    return holdLock(place, holder);
+    return act();
   } catch (error) {
-    throw engineErrorOf(place, error);
+    throw engineErrorOf(path, error);
   }
 }
 
@@ -195,14 +196,10 @@ function answerTo({ call, method, args, now, monotonic }: Call): Answer {
 }
 
 function openDatabase(): DatabaseSync {
-  try {
-    const opened = new DatabaseSync(path, { timeout: 5000 });
-    opened.exec('PRAGMA journal_mode = WAL');
-    opened.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
-    migrate(opened, path);
-    opened.exec('PRAGMA busy_timeout = 0');
-    return opened;
-  } catch (error) {
-    throw engineErrorOf(path, error);
-  }
+  const opened = new DatabaseSync(path, { timeout: 5000 });
+  opened.exec('PRAGMA journal_mode = WAL');
+  opened.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+  migrate(opened, path);
+  opened.exec('PRAGMA busy_timeout = 0');
+  return opened;
 }

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { isAtRest, isFinal, type JobState } from '../../machines/states.ts';
+import { type FinalState, isAtRest, isFinal, type JobState } from '../../machines/states.ts';
 import type { StopIntent, Verdict } from '../../machines/verdict.ts';
 import {
   type Beat,
@@ -23,6 +23,14 @@ export interface Instant {
   readonly now: number;
   readonly monotonic: number;
 }
+
+/** Of a page: rows, and characters of what they hold. */
+const pageRows = 500;
+const pageLength = 4_000_000;
+
+/** What is removed at a time. */
+const prunedJobs = 200;
+const prunedRows = 5000;
 
 export type Change = [id: string, state: JobState];
 
@@ -148,13 +156,23 @@ export class JobStore {
   }
 
   beat(at: Instant, beats: readonly Beat[], leaseMs: number): BeatReply[] {
+    const { boot, holder } = this.#here;
     return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
       const row = this.#get<Pick<JobRow, 'intent' | 'state'>>(
-        `UPDATE jobs SET leaseUntil = :leaseUntil,
+        `UPDATE jobs SET leaseUntil = :leaseUntil, boot = :boot, holder = :holder,
            lastHeartbeatAt = coalesce(:heartbeatAt, lastHeartbeatAt), total = coalesce(:total, total),
            processGroup = coalesce(:group, processGroup)
          WHERE id = :id AND token = :token RETURNING intent, state`,
-        { id, token, heartbeatAt, total, group: toText(group), leaseUntil: at.monotonic + leaseMs },
+        {
+          id,
+          token,
+          heartbeatAt,
+          total,
+          group: toText(group),
+          boot,
+          holder,
+          leaseUntil: at.monotonic + leaseMs,
+        },
       );
       if (row === undefined) return { id, token, held: false, intent: null };
       if (heartbeatAt !== null || total !== null) this.#changed(id, row.state);
@@ -257,23 +275,24 @@ export class JobStore {
     return this.#get<JobRow>('SELECT * FROM jobs WHERE id = :id', { id }) ?? null;
   }
 
-  /** A page of jobs, newest first, of those whose `seq` is below `before`. */
-  listPage(
-    _: Instant,
-    { states, name, limit }: Required<Pick<JobQuery, 'limit'>> & JobQuery,
-    before: number,
-  ): JobRow[] {
+  /** A page of jobs, newest first, of those whose `seq` is below `below`. Empty: no more are there. */
+  listPage(_: Instant, query: JobQuery, below: number): JobRow[] {
+    const { states, name, from, before, after, limit = Infinity } = query;
     const wanted = states?.map((_, index) => `:state${index}`).join();
-    return this.#all<JobRow>(
-      `SELECT * FROM jobs WHERE seq < :before ${wanted === undefined ? '' : `AND state IN (${wanted})`}
-         ${name === undefined ? '' : 'AND name = :name'} ORDER BY seq DESC LIMIT :limit`,
+    const found = this.#iterate<JobRow>(
+      `SELECT * FROM jobs WHERE seq < :below ${wanted === undefined ? '' : `AND state IN (${wanted})`}
+         ${name === undefined ? '' : 'AND name = :name'} ${from === undefined ? '' : 'AND submittedAt >= :from'}
+         ${before === undefined ? '' : 'AND submittedAt < :before'} ORDER BY seq DESC LIMIT :limit`,
       {
+        below: after === undefined ? below : Math.min(below, this.#row(after).seq),
+        name,
+        from,
         before,
-        limit,
-        ...(name === undefined ? {} : { name }),
+        limit: Math.min(limit, pageRows),
         ...Object.fromEntries((states ?? []).map((state, index) => [`state${index}`, state])),
       },
     );
+    return page(found, ({ input, checkpoint, result, history }) => [input, checkpoint, result, history]);
   }
 
   /** Ids of a page of the queue, in the order in which they will start. */
@@ -286,21 +305,59 @@ export class JobStore {
     ).map(({ id }) => id);
   }
 
-  count(_: Instant, states: readonly JobState[]): number {
+  count(_: Instant, states: readonly JobState[], name?: string): number {
     let count = 0;
     for (const state of states) {
-      count +=
-        this.#get<{ n: number }>('SELECT count(*) AS n FROM jobs WHERE state = :state', { state })?.n ?? 0;
+      const sql = `SELECT count(*) AS n FROM jobs WHERE state = :state ${name === undefined ? '' : 'AND name = :name'}`;
+      count += this.#get<{ n: number }>(sql, { state, name })?.n ?? 0;
     }
     return count;
   }
 
-  rowsPage(_: Instant, id: string, after: number, limit: number): { rows: string[]; last: number } {
-    const found = this.#all<{ n: number; row: string }>(
-      'SELECT n, row FROM output WHERE job = :job AND n > :after ORDER BY n LIMIT :limit',
-      { job: this.#row(id).seq, after, limit },
+  /** Rows behind the `after`th. Empty: no more are there. */
+  rowsPage(_: Instant, id: string, after: number): { rows: string[]; last: number } {
+    const found = page(
+      this.#iterate<{ n: number; row: string }>(
+        'SELECT n, row FROM output WHERE job = :job AND n > :after ORDER BY n LIMIT :limit',
+        { job: this.#row(id).seq, after, limit: pageRows },
+      ),
+      ({ row }) => [row],
     );
     return { rows: found.map(({ row }) => row), last: found.at(-1)?.n ?? after };
+  }
+
+  /** A job is gone at once; what it appended may be much, and goes by and by. */
+  prune(_: Instant, states: readonly FinalState[], endedBefore: number): boolean {
+    const ended = states.flatMap((state) =>
+      this.#all<{ seq: number }>(
+        `SELECT seq FROM jobs INDEXED BY jobs_ended WHERE state = :state AND endedAt < :endedBefore LIMIT :limit`,
+        { state, endedBefore, limit: prunedJobs },
+      ),
+    );
+    for (const { seq } of ended) {
+      this.#run('DELETE FROM jobs WHERE seq = :seq', { seq });
+      this.#run('INSERT INTO pruned (job) SELECT :seq WHERE EXISTS (SELECT 1 FROM output WHERE job = :seq)', {
+        seq,
+      });
+    }
+    let left = prunedRows;
+    for (;;) {
+      const job = this.#get<{ job: number }>('SELECT job FROM pruned LIMIT 1', {})?.job;
+      if (job === undefined || left <= 0) return job !== undefined || ended.length > 0;
+      const { n } = this.#get<{ n: number }>(
+        `SELECT count(*) AS n FROM (SELECT 1 FROM output WHERE job = :job LIMIT :left)`,
+        { job, left },
+      ) as { n: number };
+      this.#run(
+        'DELETE FROM output WHERE job = :job AND n IN (SELECT n FROM output WHERE job = :job ORDER BY n LIMIT :left)',
+        {
+          job,
+          left,
+        },
+      );
+      if (n < left) this.#run('DELETE FROM pruned WHERE job = :job', { job });
+      left -= n;
+    }
   }
 
   due(at: Instant): JobRow[] {
@@ -407,6 +464,11 @@ export class JobStore {
     return statement.get(...names.map((name) => bindings[name] as SQLInputValue)) as Row | undefined;
   }
 
+  #iterate<Row>(sql: string, bindings: Bindings): Iterable<Row> {
+    const { statement, names } = this.#statement(sql);
+    return statement.iterate(...names.map((name) => bindings[name] as SQLInputValue)) as Iterable<Row>;
+  }
+
   #all<Row>(sql: string, bindings: Bindings): Row[] {
     const { statement, names } = this.#statement(sql);
     return statement.all(...names.map((name) => bindings[name] as SQLInputValue)) as Row[];
@@ -426,6 +488,18 @@ export class JobStore {
     }
     return prepared;
   }
+}
+
+/** As much as is sent at a time. */
+function page<Row>(rows: Iterable<Row>, texts: (row: Row) => readonly (string | null)[]): Row[] {
+  const found: Row[] = [];
+  let size = 0;
+  for (const row of rows) {
+    found.push(row);
+    for (const text of texts(row)) size += text?.length ?? 0;
+    if (size > pageLength) break;
+  }
+  return found;
 }
 
 function isRipe(notBefore: number | null, at: Instant): boolean {

@@ -8,8 +8,8 @@ import { EngineError } from '../engine.ts';
 const migrations: readonly string[] = [
   `
   CREATE TABLE jobs (
-    -- In the order of submission.
-    seq INTEGER PRIMARY KEY,
+    -- In the order of submission; never given again.
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     input TEXT NOT NULL,
@@ -61,6 +61,9 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_due ON jobs (dueAt) WHERE dueAt IS NOT NULL;
   CREATE INDEX jobs_live ON jobs (holder) WHERE token IS NOT NULL;
   CREATE INDEX jobs_by_state ON jobs (state, seq);
+  CREATE INDEX jobs_by_name ON jobs (name, seq);
+  CREATE INDEX jobs_by_time ON jobs (submittedAt);
+  CREATE INDEX jobs_ended ON jobs (state, endedAt) WHERE endedAt IS NOT NULL;
   -- One for each transaction, for the other processes on this file: what it changed, a JSON array of [id, state],
   -- and the last place that was given out. The oldest are dropped.
   CREATE TABLE news (
@@ -74,6 +77,10 @@ const migrations: readonly string[] = [
     row TEXT NOT NULL,
     PRIMARY KEY (job, n)
   ) STRICT, WITHOUT ROWID;
+  -- Jobs that are no more, with rows in output that are still to go.
+  CREATE TABLE pruned (
+    job INTEGER PRIMARY KEY
+  ) STRICT;
   `,
 ];
 

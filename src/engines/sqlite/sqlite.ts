@@ -2,11 +2,12 @@
 // all of them and, with durability `full`, the loss of power. The database lives in a thread of its own
 // (databaseThread.ts); here its calls are gathered, and its answers given to those who wait.
 
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { JobState } from '../../machines/states.ts';
+import type { FinalState, JobState } from '../../machines/states.ts';
 import type { StopIntent, Verdict } from '../../machines/verdict.ts';
 import type { Clock } from '../clock.ts';
 import {
@@ -57,40 +58,48 @@ export class SqliteEngine implements Engine {
   readonly #watchers = new Set<Watcher>();
 
   constructor({ path, durability = 'full' }: SqliteOptions) {
-    this.#order = { path: resolve(path), durability, boot: bootId() };
+    this.#order = { path: resolve(path), durability, boot: bootId(), holder: randomUUID() };
   }
 
-  open(clock: Clock): Promise<void> {
-    this.#opening ??= this.#open(clock).catch((error) => {
-      this.#opening = null;
-      throw error;
-    });
+  async open(clock: Clock): Promise<void> {
+    this.#clock = clock;
+    await this.#reach();
+  }
+
+  /** The thread at work: started, and started again where it has ended without being told to. */
+  #reach(): Promise<void> {
+    this.#opening ??= this.#start();
     return this.#opening;
   }
 
-  async #open(clock: Clock): Promise<void> {
-    this.#clock = clock;
+  async #start(): Promise<void> {
     const worker = new Worker(thread, {
       workerData: this.#order,
       // node:sqlite prints one on Node 22.
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
+    this.#worker = worker;
     const opened = Promise.withResolvers<void>();
+    let reason = new EngineError(`${this.#order.path}: the thread of its engine has ended`);
+    worker.once('error', (error) => {
+      reason = new EngineError(error.message, { cause: error });
+    });
+    worker.once('exit', () => {
+      opened.reject(reason);
+      if (this.#worker !== worker) return;
+      this.#opening = null;
+      this.#lost(reason);
+    });
     worker.once('message', () => {
       worker.on('message', (committed: Committed) => this.#receive(committed));
       opened.resolve();
     });
-    worker.once('error', (error) => {
-      const lost = error instanceof EngineError ? error : new EngineError(error.message, { cause: error });
-      opened.reject(lost);
-      this.#lost(lost);
-    });
-    this.#worker = worker;
     await opened.promise;
     worker.unref();
   }
 
   async close(): Promise<void> {
+    this.#clock = null;
     const worker = this.#worker;
     if (worker === null) return;
     this.#flush();
@@ -141,14 +150,13 @@ export class SqliteEngine implements Engine {
   }
 
   async *list({ limit = Infinity, ...query }: JobQuery): AsyncIterable<StoredJob> {
-    let before = Number.MAX_SAFE_INTEGER;
+    let below = Number.MAX_SAFE_INTEGER;
     for (let left = limit; left > 0; ) {
-      const size = Math.min(left, pageSize);
-      const rows = await this.#call('listPage', { ...query, limit: size }, before);
+      const rows = await this.#call('listPage', { ...query, limit: left }, below);
+      if (rows.length === 0) return;
       yield* rows.map(fromRow);
-      if (rows.length < size) return;
-      left -= size;
-      before = rows.at(-1)?.seq ?? 0;
+      left -= rows.length;
+      below = rows.at(-1)?.seq ?? 0;
     }
   }
 
@@ -160,17 +168,21 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  count(states: readonly JobState[]): Promise<number> {
-    return this.#call('count', states);
+  count(states: readonly JobState[], name?: string): Promise<number> {
+    return this.#call('count', states, name);
   }
 
   async *rows(id: string): AsyncIterable<string> {
     for (let after = 0; ; ) {
-      const { rows, last } = await this.#call('rowsPage', id, after, pageSize);
+      const { rows, last } = await this.#call('rowsPage', id, after);
+      if (rows.length === 0) return;
       yield* rows;
-      if (rows.length < pageSize) return;
       after = last;
     }
+  }
+
+  prune(states: readonly FinalState[], endedBefore: number): Promise<boolean> {
+    return this.#call('prune', states, endedBefore);
   }
 
   due(): Promise<StoredJob[]> {
@@ -196,9 +208,16 @@ export class SqliteEngine implements Engine {
 
   #call<M extends StoreMethod>(method: M, ...args: Args<M>): Promise<ReturnType<JobStore[M]>> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    if (this.#worker === null || this.#clock === null) {
+    if (this.#clock === null) {
       reject(new EngineError(`${this.#order.path} is not open`));
       return promise as Promise<ReturnType<JobStore[M]>>;
+    }
+    if (this.#worker === null) {
+      return this.#reach().then(() => {
+        // Nobody has heard meanwhile what other processes did.
+        for (const watcher of this.#watchers) watcher.missed();
+        return this.#call(method, ...args);
+      });
     }
     this.#calls += 1;
     this.#waiting.set(this.#calls, { promise, resolve, reject });
