@@ -6,11 +6,12 @@ import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
 import { durable } from './durable.ts';
 import { lateness } from './lateness.ts';
+import { queued } from './queued.ts';
 import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 
-const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness, durable };
+const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness, durable, queued };
 
 const usage = `npm run bench -- NAME [--json] [--quick]
 

@@ -24,6 +24,14 @@ export interface Instant {
   readonly monotonic: number;
 }
 
+/** Where a page of the queue begins: behind this job. Those that may start come first, then those that wait. */
+export type QueuePlace =
+  | { ready: true; priority: number; place: number }
+  | { ready: false; notBefore: number; seq: number };
+
+export const queueFirst: QueuePlace = { ready: true, priority: Infinity, place: -1 };
+const waitingFirst: QueuePlace = { ready: false, notBefore: -Infinity, seq: -1 };
+
 /** Of a page: rows, and characters of what they hold. */
 const pageRows = 500;
 const pageLength = 4_000_000;
@@ -275,16 +283,24 @@ export class JobStore {
     return this.#get<JobRow>('SELECT * FROM jobs WHERE id = :id', { id }) ?? null;
   }
 
-  /** A page of jobs, newest first, of those whose `seq` is below `below`. Empty: no more are there. */
-  listPage(_: Instant, query: JobQuery, below: number): JobRow[] {
+  /** A page of jobs, newest first, of those behind `last`; from the newest on where that is null. Empty: no more are there. */
+  listPage(_: Instant, query: JobQuery, last: Pick<JobRow, 'submittedAt' | 'seq'> | null): JobRow[] {
     const { states, name, from, before, after, limit = Infinity } = query;
     const wanted = states?.map((_, index) => `:state${index}`).join();
+    const behind = last ?? (after === undefined ? null : this.#row(after));
+    const where = [
+      ...(behind === null ? [] : ['(submittedAt, seq) < (:behindAt, :behindSeq)']),
+      ...(wanted === undefined ? [] : [`state IN (${wanted})`]),
+      ...(name === undefined ? [] : ['name = :name']),
+      ...(from === undefined ? [] : ['submittedAt >= :from']),
+      ...(before === undefined ? [] : ['submittedAt < :before']),
+    ];
     const found = this.#iterate<JobRow>(
-      `SELECT * FROM jobs WHERE seq < :below ${wanted === undefined ? '' : `AND state IN (${wanted})`}
-         ${name === undefined ? '' : 'AND name = :name'} ${from === undefined ? '' : 'AND submittedAt >= :from'}
-         ${before === undefined ? '' : 'AND submittedAt < :before'} ORDER BY seq DESC LIMIT :limit`,
+      `SELECT * FROM jobs ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
+       ORDER BY submittedAt DESC, seq DESC LIMIT :limit`,
       {
-        below: after === undefined ? below : Math.min(below, this.#row(after).seq),
+        behindAt: behind?.submittedAt,
+        behindSeq: behind?.seq,
         name,
         from,
         before,
@@ -295,14 +311,50 @@ export class JobStore {
     return page(found, ({ input, checkpoint, result, history }) => [input, checkpoint, result, history]);
   }
 
-  /** Ids of a page of the queue, in the order in which they will start. */
-  queuePage(at: Instant, offset: number, limit: number): string[] {
+  /** Ids of a page of the queue, in the order in which they will start, and where the next page begins. */
+  queuePage(at: Instant, from: QueuePlace): { ids: string[]; next: QueuePlace | null } {
     this.#ripen(at);
-    return this.#all<{ id: string }>(
-      `SELECT id FROM jobs WHERE ready IS NOT NULL ORDER BY ready DESC, priority DESC, place
-       LIMIT :limit OFFSET :offset`,
-      { offset, limit },
-    ).map(({ id }) => id);
+    if (from.ready) {
+      const found = this.#readyNames()
+        .flatMap((name) => this.#readyOf(name, from))
+        .sort((a, b) => b.priority - a.priority || a.place - b.place)
+        .slice(0, pageRows);
+      const last = found.at(-1);
+      const next = last !== undefined && found.length === pageRows ? { ready: true, ...last } : waitingFirst;
+      return { ids: found.map(({ id }) => id), next: next as QueuePlace };
+    }
+    const found = this.#all<{ id: string; notBefore: number; seq: number }>(
+      `SELECT id, notBefore, seq FROM jobs INDEXED BY jobs_waiting
+       WHERE ready = 0 AND (notBefore, seq) > (:notBefore, :seq) ORDER BY notBefore, seq LIMIT :limit`,
+      { ...from, limit: pageRows },
+    );
+    const last = found.at(-1);
+    const isWhole = last === undefined || found.length < pageRows;
+    return { ids: found.map(({ id }) => id), next: isWhole ? null : { ready: false, ...last } };
+  }
+
+  /** Each found by a step in the index, however many jobs have it. */
+  #readyNames(): string[] {
+    const names: string[] = [];
+    for (;;) {
+      const { name } = this.#get<{ name: string | null }>(
+        'SELECT min(name) AS name FROM jobs INDEXED BY jobs_ready WHERE ready = 1 AND name > :last',
+        { last: names.at(-1) ?? '' },
+      ) as { name: string | null };
+      if (name === null) return names;
+      names.push(name);
+    }
+  }
+
+  #readyOf(name: string, { priority, place }: { priority: number; place: number }) {
+    const select = (where: string, limit: number) =>
+      this.#all<{ id: string; priority: number; place: number }>(
+        `SELECT id, priority, place FROM jobs INDEXED BY jobs_ready
+         WHERE ready = 1 AND name = :name AND ${where} ORDER BY priority DESC, place LIMIT :limit`,
+        { name, priority, place, limit },
+      );
+    const same = select('priority = :priority AND place > :place', pageRows);
+    return [...same, ...select('priority < :priority', pageRows - same.length)];
   }
 
   count(_: Instant, states: readonly JobState[], name?: string): number {

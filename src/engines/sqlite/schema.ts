@@ -60,8 +60,8 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_waiting ON jobs (notBefore) WHERE ready = 0;
   CREATE INDEX jobs_due ON jobs (dueAt) WHERE dueAt IS NOT NULL;
   CREATE INDEX jobs_live ON jobs (holder) WHERE token IS NOT NULL;
-  CREATE INDEX jobs_by_state ON jobs (state, seq);
-  CREATE INDEX jobs_by_name ON jobs (name, seq);
+  CREATE INDEX jobs_by_state ON jobs (state, submittedAt);
+  CREATE INDEX jobs_by_name ON jobs (name, submittedAt);
   CREATE INDEX jobs_by_time ON jobs (submittedAt);
   CREATE INDEX jobs_ended ON jobs (state, endedAt) WHERE endedAt IS NOT NULL;
   -- One for each transaction, for the other processes on this file: what it changed, a JSON array of [id, state],

@@ -24,11 +24,10 @@ import {
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
 import type { Answer, Call, Committed, OpenOrder, StoreMethod } from './databaseThread.ts';
-import { fromRow } from './jobRow.ts';
-import type { JobStore } from './jobStore.ts';
+import { fromRow, type JobRow } from './jobRow.ts';
+import { type JobStore, type QueuePlace, queueFirst } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
-const pageSize = 500;
 const answersATurn = 64;
 
 type Args<M extends StoreMethod> = JobStore[M] extends (at: never, ...args: infer A) => unknown ? A : never;
@@ -150,21 +149,25 @@ export class SqliteEngine implements Engine {
   }
 
   async *list({ limit = Infinity, ...query }: JobQuery): AsyncIterable<StoredJob> {
-    let below = Number.MAX_SAFE_INTEGER;
+    let last: JobRow | null = null;
     for (let left = limit; left > 0; ) {
-      const rows = await this.#call('listPage', { ...query, limit: left }, below);
+      const rows: JobRow[] = await this.#call(
+        'listPage',
+        { ...query, limit: left },
+        last && { submittedAt: last.submittedAt, seq: last.seq },
+      );
       if (rows.length === 0) return;
       yield* rows.map(fromRow);
       left -= rows.length;
-      below = rows.at(-1)?.seq ?? 0;
+      last = rows.at(-1) ?? null;
     }
   }
 
   async *queue(): AsyncIterable<string> {
-    for (let offset = 0; ; offset += pageSize) {
-      const ids = await this.#call('queuePage', offset, pageSize);
+    for (let from: QueuePlace | null = queueFirst; from !== null; ) {
+      const { ids, next }: { ids: string[]; next: QueuePlace | null } = await this.#call('queuePage', from);
       yield* ids;
-      if (ids.length < pageSize) return;
+      from = next;
     }
   }
 
