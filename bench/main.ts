@@ -7,11 +7,12 @@ import type { Benchmark } from './benchmark.ts';
 import { durable } from './durable.ts';
 import { lateness } from './lateness.ts';
 import { queued } from './queued.ts';
+import { recovery } from './recovery.ts';
 import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 
-const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness, durable, queued };
+const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness, durable, queued, recovery };
 
 const usage = `npm run bench -- NAME [--json] [--quick]
 

@@ -128,39 +128,45 @@ export class JobStore {
   ): JobRow[] {
     this.#ripen(at);
     const candidates = names.flatMap((name) =>
-      this.#all<Pick<JobRow, 'seq' | 'id' | 'priority' | 'attempt' | 'claimedAhead'> & { place: number }>(
-        `SELECT seq, id, priority, place, attempt, claimedAhead FROM jobs INDEXED BY jobs_ready
+      this.#all<Pick<JobRow, 'seq' | 'priority' | 'claimedAhead'> & { place: number }>(
+        `SELECT seq, priority, place, claimedAhead FROM jobs INDEXED BY jobs_ready
          WHERE ready = 1 AND name = :name AND (dueAt IS NULL OR dueAt > :now)
          ORDER BY priority DESC, place LIMIT :limit`,
         { name, now: at.now, limit: limit + ahead },
       ),
     );
-    candidates.sort((a, b) => b.priority - a.priority || a.place - b.place);
-    const claimed = candidates
-      .slice(0, limit + ahead)
-      .filter(({ claimedAhead }, index) => index < limit || claimedAhead === 0);
-    return claimed.map(({ seq, id, attempt }, index) => {
-      this.#changed(id, 'running');
-      return this.#get<JobRow>(
-        `UPDATE jobs SET state = 'running', attempt = attempt + 1, token = :token, owner = :owner,
-           startedAt = :now, lastHeartbeatAt = :now, lastProgressAt = :now, processGroup = NULL, intent = NULL, timeout = NULL,
-           reason = NULL, failure = NULL, stop = NULL, ready = NULL, dueAt = NULL, claimedAhead = :claimedAhead,
-           leaseUntil = :leaseUntil, boot = :boot, holder = :holder, history = history || :entry
-         WHERE seq = :seq RETURNING *`,
+    if (names.length > 1) candidates.sort((a, b) => b.priority - a.priority || a.place - b.place);
+    const now = candidates.slice(0, limit);
+    const later = candidates.slice(limit, limit + ahead).filter(({ claimedAhead }) => claimedAhead === 0);
+    const start = (jobs: readonly { seq: number }[], claimedAhead: 0 | 1): JobRow[] => {
+      if (jobs.length === 0) return [];
+      const seqs = jobs.map(({ seq }) => seq);
+      const started = this.#all<JobRow>(
+        `UPDATE jobs SET state = 'running', attempt = attempt + 1, token = seq || '.' || (attempt + 1) || '-' || :nonce,
+           owner = :owner, startedAt = :now, lastHeartbeatAt = :now, lastProgressAt = :now, processGroup = NULL,
+           intent = NULL, timeout = NULL, reason = NULL, failure = NULL, stop = NULL, ready = NULL, dueAt = NULL,
+           claimedAhead = :claimedAhead, leaseUntil = :leaseUntil, boot = :boot, holder = :holder,
+           history = history || ',' || json_set(:entry, '$.attempt', attempt + 1)
+         WHERE seq IN (SELECT value FROM json_each(:seqs)) RETURNING *`,
         {
-          seq,
+          seqs: JSON.stringify(seqs),
           // The number alone could come again where a file is put back from a copy.
-          token: `${seq}.${attempt + 1}-${randomUUID()}`,
+          nonce: randomUUID(),
           owner,
           now: at.now,
-          claimedAhead: index < limit ? 0 : 1,
+          claimedAhead,
           leaseUntil: at.monotonic + leaseMs,
           boot: this.#here.boot,
           holder: this.#here.holder,
-          entry: entryOf({ state: 'running', at: at.now, attempt: attempt + 1 }),
+          entry: JSON.stringify({ state: 'running', at: at.now, attempt: 0 }),
         },
-      ) as JobRow;
-    });
+      );
+      const order = new Map(seqs.map((seq, index) => [seq, index]));
+      return started.sort((a, b) => (order.get(a.seq) as number) - (order.get(b.seq) as number));
+    };
+    const claimed = [...start(now, 0), ...start(later, 1)];
+    for (const { id } of claimed) this.#changed(id, 'running');
+    return claimed;
   }
 
   beat(at: Instant, beats: readonly Beat[], leaseMs: number): BeatReply[] {
@@ -380,9 +386,11 @@ export class JobStore {
 
   /** A job is gone at once; what it appended may be much, and goes by and by. */
   prune(_: Instant, states: readonly FinalState[], endedBefore: number): boolean {
+    // Who ended before was submitted before; and the newest stays, so that its number is never given again.
     const ended = states.flatMap((state) =>
       this.#all<{ seq: number }>(
-        `SELECT seq FROM jobs INDEXED BY jobs_ended WHERE state = :state AND endedAt < :endedBefore LIMIT :limit`,
+        `SELECT seq FROM jobs WHERE state = :state AND submittedAt < :endedBefore AND endedAt < :endedBefore
+           AND seq < (SELECT max(seq) FROM jobs) ORDER BY submittedAt LIMIT :limit`,
         { state, endedBefore, limit: prunedJobs },
       ),
     );

@@ -8,8 +8,8 @@ import { EngineError } from '../engine.ts';
 const migrations: readonly string[] = [
   `
   CREATE TABLE jobs (
-    -- In the order of submission; never given again.
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- In the order of submission.
+    seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     input TEXT NOT NULL,
@@ -63,7 +63,6 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_by_state ON jobs (state, submittedAt);
   CREATE INDEX jobs_by_name ON jobs (name, submittedAt);
   CREATE INDEX jobs_by_time ON jobs (submittedAt);
-  CREATE INDEX jobs_ended ON jobs (state, endedAt) WHERE endedAt IS NOT NULL;
   -- One for each transaction, for the other processes on this file: what it changed, a JSON array of [id, state],
   -- and the last place that was given out. The oldest are dropped.
   CREATE TABLE news (
