@@ -205,6 +205,57 @@ test('a claim that is under way when the processor stops: what it brings is hand
   expect(states).toEqual([job.id]);
 });
 
+test('a stop does not wait for ever: what ended and could not be stored is left to the next start, and said', async () => {
+  const job = await processor.submit('wait', null);
+  await settle();
+  engine.failing.add('settle');
+  finish();
+  await clock.advance(2);
+  const stopped = processor.stop();
+  let isStopped = false;
+  stopped.then(() => {
+    isStopped = true;
+  });
+  await clock.advance(4);
+  expect(isStopped).toBe(false);
+  await clock.advance(2);
+  await stopped;
+  expect(log.lines).toContain(
+    'ERROR: stopped while the engine does not answer: 1 job(s) have ended, and it is not stored; they go on at the next start',
+  );
+  expect(clock.pending).toBe(0);
+  engine.failing.clear();
+  processor = await new JobProcessor({
+    engine,
+    jobs,
+    clock,
+    logger: log.logger,
+    maxConcurrentJobs: 1,
+  }).start();
+  // After its lease.
+  await clock.advance(20);
+  const again = await processor.get(job.id);
+  expect(await again.status()).toMatchObject({ state: 'running', attempt: 1 });
+  finish();
+});
+
+test('jobs are removed when they have been over for as long as they are kept', async () => {
+  const kept = { keepCompletedSeconds: 1000, keepFailedSeconds: Infinity };
+  await processor.stop();
+  processor = await new JobProcessor({ engine, jobs, clock, logger: log.logger, ...kept }).start();
+  const completed = await processor.submit('count', 1);
+  const failed = await processor.submit('failOnce', null);
+  await clock.advance(960);
+  expect(await processor.counts()).toMatchObject({ completed: 1, failed: 1 });
+  expect((await completed.status()).state).toBe('completed');
+  await clock.advance(120);
+  expect(await processor.counts()).toMatchObject({ completed: 0, failed: 1 });
+  await expect(completed.status()).rejects.toThrow(
+    `job ${completed.id}: expected a job of this engine, found none.`,
+  );
+  expect((await failed.status()).state).toBe('failed');
+});
+
 test('a processor without work drains and stops', async () => {
   await processor.drain();
   await processor.stop();

@@ -51,6 +51,10 @@ describe('a processor refuses', () => {
       { heartbeatTimeoutSeconds: '60' },
       'heartbeatTimeoutSeconds: expected seconds above 0, or Infinity for off, got "60".',
     ],
+    [
+      { keepCompletedSeconds: 0 },
+      'keepCompletedSeconds: expected seconds above 0, or Infinity for off, got 0.',
+    ],
     [{ graceSeconds: Infinity }, 'graceSeconds: expected seconds, 0 or more, got Infinity.'],
     [{ chunkSize: 1.5 }, 'chunkSize: expected a whole number, 1 or more, got 1.5.'],
     [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts: expected a whole number, 1 or more, got 0.'],
@@ -198,6 +202,50 @@ test('updates give the latest and end with the final state; list is newest first
   const listed = [];
   for await (const { id } of processor.list({ state: 'completed' })) listed.push(id);
   expect(listed).toEqual([second.id, job.id]);
+});
+
+test('many are submitted at once, all or none, and bad input is named by its place', async () => {
+  const submitted = await processor.submitMany('checked', [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  expect(await Promise.all(submitted.map((job) => job.result()))).toEqual([2, 3, 4]);
+  const before = await processor.counts();
+  await expect(processor.submitMany('checked', [{ n: 1 }, {} as { n: number }])).rejects.toThrow(
+    'inputs[1].n: expected a number, got undefined.',
+  );
+  await expect(processor.submitMany('checked', { n: 1 } as never)).rejects.toThrow(
+    'inputs: expected an array',
+  );
+  await expect(processor.submitMany('any', [1], { idempotencyKey: 'k' } as never)).rejects.toThrow(
+    'idempotencyKey: expected submit(), for one job, got submitMany().',
+  );
+  expect(await processor.counts()).toEqual(before);
+  expect(await processor.submitMany('any', [])).toEqual([]);
+});
+
+test('a list goes on behind a job, and covers a stretch of time', async () => {
+  const began = new Date();
+  const ids = [];
+  for (const job of await processor.submitMany('any', [1, 2, 3, 4, 5])) ids.unshift(job.id);
+  const listed = async (query: Parameters<typeof processor.list>[0]) => {
+    const found = [];
+    for await (const { id } of processor.list(query)) found.push(id);
+    return found;
+  };
+  expect(await listed({ limit: 2 })).toEqual(ids.slice(0, 2));
+  expect(await listed({ limit: 2, after: ids[1] as string })).toEqual(ids.slice(2, 4));
+  expect(await listed({ from: began })).toEqual(ids);
+  expect(await listed({ before: began })).toEqual([]);
+});
+
+test.each([
+  [{ state: 'done' }, 'state: expected one of queued, running, stopping'],
+  [{ limit: 0 }, 'limit: expected a whole number, 1 or more, or Infinity, got 0.'],
+  [{ from: '2026' }, 'from: expected a valid Date, got "2026".'],
+  [{ after: 7 }, 'after: expected a string, got 7.'],
+  [{ after: 'nobody' }, 'job nobody: expected a job of this engine, found none.'],
+  [{ page: 2 }, 'page: expected one of state, name, from, before, after, limit, got an unknown field.'],
+])('a list refuses %j', async (query, message) => {
+  const listed = processor.list(query as never)[Symbol.asyncIterator]();
+  await expect(listed.next()).rejects.toThrow(message);
 });
 
 test('who waits for a job when the processor stops is told, and who asks later too', async () => {
