@@ -2,7 +2,11 @@
 // two take turns in one process, so that a noisy machine meets both; the medians of the rounds are compared.
 
 import { pino } from 'pino';
+import { createActor, fromCallback } from 'xstate';
+import { systemClock } from '../src/actors/systemClock.ts';
 import { defineJob, JobProcessor } from '../src/index.ts';
+import { claimedJobMachine } from '../src/machines/job.ts';
+import type { JobChartInput } from '../src/machines/jobMessages.ts';
 import { atMost, type Benchmark, median } from './benchmark.ts';
 
 const few = 10;
@@ -32,7 +36,12 @@ export const scale: Benchmark = {
       rounds,
     }));
     const ratio = round(medians[1] / medians[0], 3);
-    return { rows, bars: [atMost(`cost with ${many} others alive / with ${few}`, ratio, 1.3)] };
+    const alone = await chartAlone(quick ? 5 : 15);
+    const chart = { what: 'of it the chart alone', microsecondsAJob: round(median(alone), 1) };
+    return {
+      rows: [...rows, chart],
+      bars: [atMost(`cost with ${many} others alive / with ${few}`, ratio, 1.3)],
+    };
   },
 };
 
@@ -61,6 +70,52 @@ async function withOthers(others: number) {
     stop: () => processor.stop(),
   };
 }
+
+/** Microseconds a job: its actor from the claim to `completed`, with an attempt and an engine that do nothing. */
+async function chartAlone(rounds: number): Promise<number[]> {
+  const machine = claimedJobMachine.provide({
+    actors: { processChunks: fromCallback(({ sendBack }) => sendBack(ended)) },
+    actions: { storeVerdict: ({ self }) => queueMicrotask(() => self.send({ type: 'verdict.stored' })) },
+  });
+  const lives = 5000;
+  const costs: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const start = performance.now();
+    for (let life = 0; life < lives; life += 1) {
+      const over = Promise.withResolvers<void>();
+      const actor = createActor(machine, { input: chartInput, clock: systemClock });
+      actor.subscribe({ complete: () => over.resolve() });
+      actor.start();
+      await over.promise;
+    }
+    costs.push(((performance.now() - start) / lives) * 1000);
+  }
+  return costs;
+}
+
+const ended = {
+  type: 'attempt.ended',
+  outcome: { kind: 'completed', result: '1' },
+  at: 0,
+  stopSeconds: null,
+};
+
+const chartInput: JobChartInput = {
+  jobId: 'job',
+  token: 'token',
+  attempt: 1,
+  maxAttempts: 1,
+  retryOn: [],
+  backoff: { kind: 'fixed', ms: 0, maxMs: 0 },
+  jobTimeoutMs: 7_200_000,
+  heartbeatTimeoutMs: Infinity,
+  progressTimeoutMs: Infinity,
+  graceMs: 5000,
+  isKillable: false,
+  queueDueAt: null,
+  deadlineAt: null,
+  now: 0,
+};
 
 function until(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

@@ -1,22 +1,18 @@
-// graphile-worker on PostgreSQL, as fast as its documentation makes it: jobs fetched ahead into a local queue, and
-// completed in batches.
+// graphile-worker on PostgreSQL: as it comes, and as fast as its documentation makes it, with jobs fetched ahead into
+// a local queue and completed in batches.
 
 import { Logger, makeWorkerUtils, run } from 'graphile-worker';
 
 const connectionString = 'postgres://root@127.0.0.1:5432/test';
 const logger = new Logger(() => () => {});
 
-/** @param {string} space its schema */
-export async function open(space) {
-  const preset = {
-    worker: {
-      connectionString,
-      schema: space,
-      localQueue: { size: 500 },
-      completeJobBatchDelay: 0,
-      failJobBatchDelay: 0,
-    },
-  };
+const batches = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 };
+
+/**
+ * @param {string} space its schema
+ * @param {string} variant
+ */
+export async function open(space, variant) {
   const utils = await makeWorkerUtils({ connectionString, schema: space, logger });
   await utils.migrate();
   let added = 0;
@@ -34,7 +30,14 @@ export async function open(space) {
     /** @param {number} concurrency */
     async work(concurrency) {
       await run({
-        preset: { worker: { ...preset.worker, concurrentJobs: concurrency } },
+        preset: {
+          worker: {
+            connectionString,
+            schema: space,
+            concurrentJobs: concurrency,
+            ...(variant === 'batches' ? batches : {}),
+          },
+        },
         logger,
         noHandleSignals: true,
         taskList: { noop: async () => {} },

@@ -1,4 +1,4 @@
-// One job system in a process of its own: node subject.ts MODULE SPACE. It does what it is told by message, answers
+// One job system in a process of its own: node subject.ts MODULE SPACE VARIANT. It does what it is told by message, answers
 // with { value } or { error }, and removes what it stored when it is told to, or when who asks is gone.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -16,8 +16,8 @@ export interface System {
   remove(): Promise<unknown>;
 }
 
-const [module = '', space = ''] = process.argv.slice(2);
-const system: Promise<System> = import(module).then(({ open }) => open(space));
+const [module = '', space = '', variant = ''] = process.argv.slice(2);
+const system: Promise<System> = import(module).then(({ open }) => open(space, variant));
 
 /** As many jobs wait as a worker with much to do has. */
 const backlog = 3000;

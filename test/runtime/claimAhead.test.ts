@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
 import { defineJob, JobProcessor } from '../../src/index.ts';
+import { poisonJobs } from '../fixtures/poisonHost.ts';
 import { capturedLog } from '../support/capturedLog.ts';
-import { wait } from '../support/spawnedHost.ts';
+import { SpawnedHost, wait } from '../support/spawnedHost.ts';
 
 let folder: string;
 let path: string;
@@ -102,4 +103,30 @@ test('one that waits for its slot is cancelled without it', async () => {
   const status = await (await processor.get(id)).cancel('enough');
   expect(status).toMatchObject({ state: 'cancelled', reason: 'enough', attempt: 0 });
   await processor.stop();
+});
+
+test('a job that takes its host down is found out, and those claimed ahead of their slot are not blamed', async () => {
+  const client = new JobProcessor({
+    engine: `sqlite:${path}`,
+    jobs: poisonJobs,
+    logger: capturedLog().logger,
+  });
+  await client.submitMany('quick', numbers(400));
+  const poison = await client.submit('poison', undefined);
+  await client.submitMany('quick', numbers(400));
+  const isOver = async () => {
+    const { completed, failed } = await client.counts();
+    return completed + failed === 801;
+  };
+  let deaths = 0;
+  while (!(await isOver())) {
+    await using host = new SpawnedHost(new URL('../fixtures/poisonHost.ts', import.meta.url), { path });
+    while (host.process.signalCode === null && !(await isOver())) await wait(20);
+    if (host.process.signalCode !== null) deaths += 1;
+  }
+  await expect(poison.result()).rejects.toThrow('its host ended 3 times while it ran');
+  expect(await client.counts('quick')).toMatchObject({ completed: 800, failed: 0 });
+  // The first may have come before it was known whether it ran.
+  expect([3, 4]).toContain(deaths);
+  await client.stop();
 });
