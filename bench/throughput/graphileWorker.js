@@ -15,6 +15,8 @@ const batches = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBa
 export async function open(space, variant) {
   const utils = await makeWorkerUtils({ connectionString, schema: space, logger });
   await utils.migrate();
+  /** @type {import('graphile-worker').Runner | null} */
+  let runner = null;
   let added = 0;
   return {
     /** @param {number[]} inputs */
@@ -29,7 +31,7 @@ export async function open(space, variant) {
     },
     /** @param {number} concurrency */
     async work(concurrency) {
-      await run({
+      runner = await run({
         preset: {
           worker: {
             connectionString,
@@ -51,6 +53,9 @@ export async function open(space, variant) {
       );
       return before - rows[0].n;
     },
-    remove: () => utils.withPgClient((client) => client.query(`drop schema ${space} cascade`)),
+    async remove() {
+      await runner?.stop();
+      await utils.withPgClient((client) => client.query(`drop schema ${space} cascade`));
+    },
   };
 }

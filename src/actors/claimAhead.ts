@@ -135,13 +135,17 @@ export class ClaimAhead {
   }
 
   #handBackLater(): void {
-    if (this.#timer !== null || this.#waiting.length === 0) return;
+    const [oldest] = this.#waiting;
+    if (this.#timer !== null || oldest === undefined) return;
     const { clock, keptMs } = this.#options;
-    this.#timer = clock.setTimeout(() => {
-      this.#timer = null;
-      this.#handBack(clock.monotonic() - keptMs).catch((error) => this.#host.failed(error));
-      this.#handBackLater();
-    }, keptMs);
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#timer = null;
+        this.#handBack(clock.monotonic() - keptMs).catch((error) => this.#host.failed(error));
+        this.#handBackLater();
+      },
+      oldest.since + keptMs - clock.monotonic(),
+    );
   }
 
   /** What came before `since`. Where that fails its lease lapses, and it is recovered. */

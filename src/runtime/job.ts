@@ -2,7 +2,7 @@
 // keeps a job alive.
 
 import type { Engine, StoredJob } from '../engines/engine.ts';
-import { isFinal } from '../machines/states.ts';
+import { isFinal, type JobState } from '../machines/states.ts';
 import { JobCancelledError, JobFailedError, JobNotFoundError, JobTimedOutError } from './errors.ts';
 import type { JobStatus } from './status.ts';
 
@@ -37,8 +37,8 @@ export interface JobAccess {
   engine(): Promise<Engine>;
   statusOf(job: StoredJob): JobStatus;
   cancel(id: string, reason: string | null): Promise<JobStatus>;
-  /** Calls `changed` whenever a job may have a new status; returns what ends it. */
-  watch(id: string, changed: () => void): Promise<() => void>;
+  /** Calls `changed` whenever a job may have a new status, with its state where that is known; returns what ends it. */
+  watch(id: string, changed: (state: JobState | null) => void): Promise<() => void>;
 }
 
 export class JobHandle<R> implements Job<R> {
@@ -93,7 +93,7 @@ export class JobHandle<R> implements Job<R> {
   }
 
   async result(): Promise<Jsonified<R>> {
-    const job = await untilStored(this.#access, this.id, ({ state }) => isFinal(state));
+    const job = await untilStored(this.#access, this.id, ({ state }) => isFinal(state), isFinal);
     switch (job.state) {
       case 'completed':
         return JSON.parse(job.result ?? 'null');
@@ -126,14 +126,17 @@ export async function storedJob(engine: Engine, id: string): Promise<StoredJob> 
   return job;
 }
 
-/** Resolves with the row as soon as it fits. */
+/** Resolves with the row as soon as it fits; in a state in which it may not, the engine is not asked for it. */
 export async function untilStored(
   access: Pick<JobAccess, 'engine' | 'watch'>,
   id: string,
   fits: (job: StoredJob) => boolean,
+  mayFit: (state: JobState) => boolean = () => true,
 ): Promise<StoredJob> {
   let wake = Promise.withResolvers<void>();
-  const unwatch = await access.watch(id, () => wake.resolve());
+  const unwatch = await access.watch(id, (state) => {
+    if (state === null || mayFit(state)) wake.resolve();
+  });
   try {
     for (;;) {
       const job = await storedJob(await access.engine(), id);

@@ -45,7 +45,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #live: LiveJobs;
   readonly #acts: Acts;
   readonly #access: JobAccess;
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
   #opening: Promise<Engine> | null = null;
   #supervision: Supervision | null = null;
   #stopping: Promise<void> | null = null;
@@ -79,7 +79,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     });
     const open = {
       engine: () => this.#open(),
-      watch: (id: string, changed: () => void) => this.#watch(id, changed),
+      watch: (id: string, changed: (state: JobState | null) => void) => this.#watch(id, changed),
     };
     this.#acts = new Acts({
       ...open,
@@ -341,8 +341,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       return Promise.reject(new EngineError('the processor is stopped: make a new one to ask its engine'));
     this.#opening ??= this.#options.engine.open(this.#options.clock).then(() => {
       this.#options.engine.watch({
-        changed: (id) => {
-          for (const changed of this.#watchers.get(id) ?? []) changed();
+        changed: (id, state) => {
+          for (const changed of this.#watchers.get(id) ?? []) changed(state);
         },
         missed: () => this.#wakeAll(),
       });
@@ -351,7 +351,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return this.#opening;
   }
 
-  async #watch(id: string, changed: () => void): Promise<() => void> {
+  async #watch(id: string, changed: (state: JobState | null) => void): Promise<() => void> {
     await this.#open();
     const watchers = this.#watchers.get(id) ?? new Set();
     this.#watchers.set(id, watchers.add(changed));
@@ -367,7 +367,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   }
 
   #wakeAll(): void {
-    for (const watchers of this.#watchers.values()) for (const changed of watchers) changed();
+    for (const watchers of this.#watchers.values()) for (const changed of watchers) changed(null);
   }
 
   async *#queue(): AsyncGenerator<string> {

@@ -213,7 +213,7 @@ export class Supervision {
     this.#isDraining = true;
     if (this.#supervisor.getSnapshot().status === 'active')
       this.#supervisor.send({ type: 'processor.drain' });
-    await this.#ahead.close().catch((error) => this.engineFailed(error));
+    const handedBack = this.#ahead.close().catch((error) => this.engineFailed(error));
     let timer = clock.setTimeout(() => {
       this.#isHandingBack = true;
       this.#handBack();
@@ -231,6 +231,11 @@ export class Supervision {
     };
     this.checkQuiet();
     await this.#quiet.promise;
+    clock.clearTimeout(timer);
+    const patience = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, unansweredMs);
+    });
+    await Promise.race([handedBack, patience]);
     clock.clearTimeout(timer);
   }
 

@@ -59,7 +59,7 @@ export interface Here {
 }
 
 /** Transactions. A process that looks away for longer is told that it missed some. */
-const keptNews = 1000;
+const keptNews = 250;
 
 type Bindings = Readonly<Record<string, unknown>>;
 
