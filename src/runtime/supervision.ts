@@ -24,7 +24,7 @@ const beatIntervalMs = 1_000;
 /** A stop that hands back waits so long for an engine that does not answer. */
 const unansweredMs = 5_000;
 /** Of jobs that wait here. */
-const startsATurn = 32;
+const startsATurn = 8;
 
 interface Stoppable {
   start(): unknown;

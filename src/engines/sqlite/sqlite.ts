@@ -28,7 +28,7 @@ import { fromRow, type JobRow } from './jobRow.ts';
 import { type JobStore, type QueuePlace, queueFirst } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
-const answersATurn = 64;
+const answersATurn = 32;
 
 type Args<M extends StoreMethod> = JobStore[M] extends (at: never, ...args: infer A) => unknown ? A : never;
 
