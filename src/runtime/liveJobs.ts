@@ -17,7 +17,7 @@ import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/
 import { chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
 import { logTimeout, logTransition } from './logLines.ts';
-import { type JobEvents, type JobStatus, type LiveView, statusOf } from './status.ts';
+import { type Due, type JobEvents, type JobStatus, type LiveView, soonestFirst, statusOf } from './status.ts';
 
 interface LiveJob {
   /** As claimed, then as settled. */
@@ -154,6 +154,7 @@ export class LiveJobs {
       total: live.total,
       timeout: context.intent?.kind === 'timeout' ? context.intent.timeout : null,
       stop: context.stop,
+      due: this.#due(live),
     };
   }
 
@@ -248,32 +249,33 @@ export class LiveJobs {
   /** Live jobs past a timeout by more than the stop ladder needs: what the charts' own timers missed. */
   overdue(): { id: string; kind: TimeoutKind }[] {
     const found: { id: string; kind: TimeoutKind }[] = [];
-    const now = this.#host.clock.monotonic();
-    for (const { job, actor, startedAt, heartbeatAt, progressAt } of this.#live.values()) {
-      const snapshot = actor.getSnapshot();
-      const isUnproven = snapshot.matches({ stopping: 'unconfirmed' });
-      if (!isUnproven && !snapshot.matches({ running: 'processing' })) continue;
-      const { settings } = job;
+    const now = this.#host.clock.now();
+    for (const live of this.#live.values()) {
+      const { job, actor } = live;
+      const isUnproven = actor.getSnapshot().matches({ stopping: 'unconfirmed' });
       // Waiting for the proof that lets it be retried: only its deadline still counts.
-      if (isUnproven) {
-        if (job.deadlineAt !== null && this.#host.clock.now() >= job.deadlineAt)
-          found.push({ id: job.id, kind: 'deadline' });
-        continue;
-      }
-      const late = stopBudgetMs(settings.graceSeconds * 1000);
-      const isPast = (since: number, seconds: number) => now - since > seconds * 1000 + late;
-      const kind = isPast(startedAt, settings.jobTimeoutSeconds)
-        ? 'job'
-        : isPast(heartbeatAt, settings.heartbeatTimeoutSeconds)
-          ? 'heartbeat'
-          : isPast(progressAt, settings.progressTimeoutSeconds)
-            ? 'progress'
-            : job.deadlineAt !== null && this.#host.clock.now() > job.deadlineAt + late
-              ? 'deadline'
-              : null;
-      if (kind !== null) found.push({ id: job.id, kind });
+      const due = isUnproven
+        ? soonestFirst([{ kind: 'deadline', at: job.deadlineAt ?? Infinity }])
+        : this.#due(live);
+      const late = isUnproven ? 0 : stopBudgetMs(job.settings.graceSeconds * 1000);
+      const [first] = due;
+      if (first !== undefined && now > first.at + late) found.push({ id: job.id, kind: first.kind });
     }
     return found;
+  }
+
+  /** What will time it out, on the wall clock of now; nothing once it is being stopped. */
+  #due({ job, actor, startedAt, heartbeatAt, progressAt }: LiveJob): Due[] {
+    if (!actor.getSnapshot().matches({ running: 'processing' })) return [];
+    const { clock } = this.#host;
+    const { settings, deadlineAt } = job;
+    const wall = clock.now() - clock.monotonic();
+    return soonestFirst([
+      { kind: 'job', at: wall + startedAt + settings.jobTimeoutSeconds * 1000 },
+      { kind: 'heartbeat', at: wall + heartbeatAt + settings.heartbeatTimeoutSeconds * 1000 },
+      { kind: 'progress', at: wall + progressAt + settings.progressTimeoutSeconds * 1000 },
+      { kind: 'deadline', at: deadlineAt ?? Infinity },
+    ]);
   }
 
   #attemptOf(job: StoredJob, definition: AnyDefinition, isolation: Isolation, log: Logger): LiveAttempt {

@@ -2,7 +2,7 @@
 
 import type { StoredJob } from '../engines/engine.ts';
 import type { StopRecord } from '../machines/ladder.ts';
-import type { JobState, TimeoutKind } from '../machines/states.ts';
+import { isAtRest, type JobState, type TimeoutKind } from '../machines/states.ts';
 import type { StoredFailure } from '../machines/verdict.ts';
 
 export interface JobStatus {
@@ -25,6 +25,10 @@ export interface JobStatus {
   readonly endedAt: Date | null;
   readonly lastHeartbeat: Date | null;
   readonly lastProgress: Date | null;
+  /** No attempt starts before: asked for at submit, or the pause before a retry. */
+  readonly startAfter: Date | null;
+  /** What will time it out and when, if nothing happens before: the soonest first. Empty once it is being stopped. */
+  readonly due: readonly { readonly kind: TimeoutKind; readonly at: Date }[];
   /** The timeout that ended the job, or its last attempt. */
   readonly timeout: TimeoutKind | null;
   readonly reason: string | null;
@@ -53,6 +57,13 @@ export interface LiveView {
   readonly total: number | null;
   readonly timeout: TimeoutKind | null;
   readonly stop: StopRecord | null;
+  readonly due: readonly Due[];
+}
+
+/** A timeout that is ahead. Wall ms. */
+export interface Due {
+  readonly kind: TimeoutKind;
+  readonly at: number;
 }
 
 export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
@@ -68,6 +79,8 @@ export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
     endedAt: toDate(job.endedAt),
     lastHeartbeat: toDate(live?.lastHeartbeatAt ?? job.lastHeartbeatAt),
     lastProgress: toDate(job.lastProgressAt),
+    startAfter: isAtRest(job.state) ? toDate(job.notBefore) : null,
+    due: (live?.due ?? dueOf(job)).map(({ kind, at }) => ({ kind, at: new Date(at) })),
     timeout: live?.timeout ?? job.timeout,
     reason: job.reason,
     failure: job.failure,
@@ -75,6 +88,20 @@ export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
     history: job.history.map((entry) => ({ ...entry, at: new Date(entry.at) })),
     retryOf: job.retryOf,
   };
+}
+
+/** Of a job at rest. What a live one is due for is known where it lives. */
+function dueOf({ state, startedAt, queueDueAt, deadlineAt }: StoredJob): Due[] {
+  if (!isAtRest(state)) return [];
+  return soonestFirst([
+    { kind: 'queue', at: (startedAt === null ? queueDueAt : null) ?? Infinity },
+    { kind: 'deadline', at: deadlineAt ?? Infinity },
+  ]);
+}
+
+/** Without those that are off. */
+export function soonestFirst(due: readonly Due[]): Due[] {
+  return due.filter(({ at }) => at !== Infinity).sort((a, b) => a.at - b.at);
 }
 
 function toDate(at: number | null): Date | null {
