@@ -155,6 +155,7 @@ export class LiveJobs {
       timeout: context.intent?.kind === 'timeout' ? context.intent.timeout : null,
       stop: context.stop,
       due: this.#due(live),
+      isUnconfirmed: live.actor.getSnapshot().matches({ stopping: 'unconfirmed' }),
     };
   }
 

@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import type { Engine, NewJob } from '../engines/engine.ts';
+import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState, jobStates } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
@@ -308,6 +309,16 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   startTimeoutMonitor(): Disposable {
     if (this.#stopping === null) this.#supervision?.startMonitor();
     return { [Symbol.dispose]: () => this.#supervision?.stopMonitor() };
+  }
+
+  /**
+   * The live page, on a server of its own: this machine only, unless `host` says otherwise. Its address, with the token that
+   * acting wants, is a line of the log. `handle` of what it answers mounts the page in a server of yours.
+   */
+  async inspect(options: InspectOptions = {}): Promise<Inspector> {
+    // Loaded when somebody looks.
+    const { startInspector } = await import('../inspector/inspector.ts');
+    return startInspector(this as unknown as JobProcessor<Jobs>, this.#options.logger, options);
   }
 
   #slotsLost(): void {

@@ -33,6 +33,8 @@ export interface JobStatus {
   readonly timeout: TimeoutKind | null;
   readonly reason: string | null;
   readonly failure: StoredFailure | null;
+  /** Its attempt could not be proven ended: it holds its slot. */
+  readonly isUnconfirmed: boolean;
   /** How the last attempt that had to be stopped ended, and what was proven of it. */
   readonly stop: StopRecord | null;
   /** Each transition, oldest first. */
@@ -58,6 +60,7 @@ export interface LiveView {
   readonly timeout: TimeoutKind | null;
   readonly stop: StopRecord | null;
   readonly due: readonly Due[];
+  readonly isUnconfirmed: boolean;
 }
 
 /** A timeout that is ahead. Wall ms. */
@@ -84,6 +87,7 @@ export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
     timeout: live?.timeout ?? job.timeout,
     reason: job.reason,
     failure: job.failure,
+    isUnconfirmed: live?.isUnconfirmed ?? false,
     stop: live?.stop ?? job.stop,
     history: job.history.map((entry) => ({ ...entry, at: new Date(entry.at) })),
     retryOf: job.retryOf,

@@ -1,0 +1,252 @@
+// The live page of a processor: one handler that any server can mount, and a server of its own on loopback. Reads are
+// GET, acts are POST with the token; see access.ts. A bad request costs its own connection and nothing else.
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import {
+  ConfigurationError,
+  InputError,
+  JobNotFoundError,
+  type JobProcessor,
+  type JobState,
+  type JobStatus,
+  type Jobs,
+  type ListQuery,
+} from '../index.ts';
+import { jobMachine } from '../machines/job.ts';
+import { type AccessRules, loopbackNames, refuseActing, refuseReading } from './access.ts';
+import { layOut } from './chartLayout.ts';
+import { Feed } from './feed.ts';
+
+export interface InspectOptions {
+  /** Default 0: a free one. Null: none, the page is mounted in a server of yours. */
+  port?: number | null;
+  /** The address to listen on. Default 127.0.0.1: this machine only. */
+  host?: string;
+  /** More names, without port, by which the page may be reached. */
+  allowedHosts?: readonly string[];
+  /** What acting wants. Default: a new one each time, printed in the log. */
+  token?: string;
+}
+
+export interface Inspector extends AsyncDisposable {
+  /** With the token, for the person who may act. Null where it does not listen itself. */
+  readonly url: string | null;
+  readonly token: string;
+  /**
+   * For a server of your own, node:http, Express or Fastify: answers a request whose `url` counts from where the page is
+   * mounted. Its own address must end with a slash.
+   */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  close(): Promise<void>;
+}
+
+const mostBodyBytes = 64 * 1024;
+const mostConnections = 100;
+
+const files: Record<string, { file: URL; type: string }> = {
+  '/': { file: new URL('./page/index.html', import.meta.url), type: 'text/html; charset=utf-8' },
+  '/page.js': { file: new URL('./page/page.js', import.meta.url), type: 'text/javascript; charset=utf-8' },
+  '/page.css': { file: new URL('./page/page.css', import.meta.url), type: 'text/css; charset=utf-8' },
+};
+const library = 'htm/preact/standalone';
+
+const securityHeaders = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+};
+
+class PageInspector implements Inspector {
+  url: string | null = null;
+  readonly token: string;
+  readonly #processor: JobProcessor<Jobs>;
+  readonly #logger: Logger;
+  readonly #rules: AccessRules;
+  readonly #feed: Feed;
+  #server: Server | null = null;
+  #chart: string | null = null;
+
+  constructor(
+    processor: JobProcessor<Jobs>,
+    logger: Logger,
+    { host, allowedHosts = [], token }: InspectOptions,
+  ) {
+    this.#processor = processor;
+    this.#logger = logger;
+    this.token = token ?? randomBytes(24).toString('base64url');
+    const names = [...loopbackNames, ...(host === undefined ? [] : [host]), ...allowedHosts];
+    this.#rules = { hosts: new Set(names.map((name) => name.toLowerCase())), token: this.token };
+    this.#feed = new Feed(processor);
+  }
+
+  async listen(port: number, host: string): Promise<void> {
+    const server = createServer((request, response) => this.handle(request, response));
+    server.maxConnections = mostConnections;
+    server.headersTimeout = 10_000;
+    server.requestTimeout = 30_000;
+    server.listen(port, host);
+    await once(server, 'listening');
+    server.unref();
+    this.#server = server;
+    const { port: bound, address, family } = server.address() as AddressInfo;
+    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}/`;
+    this.#logger.info({ url: this.url }, `inspect: ${this.url}#token=${this.token}`);
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    response.on('error', () => {});
+    this.#answer(request, response).catch((error: unknown) => {
+      const status = statusOf(error);
+      if (status === 500) this.#logger.error({ err: error }, `inspect: ${(error as Error).message}`);
+      send(response, status, { error: (error as Error).message });
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://page');
+    const isAct = request.method === 'POST';
+    const refusal = (isAct ? refuseActing : refuseReading)(request, this.#rules);
+    if (refusal !== null) return send(response, refusal.status, { error: refusal.message });
+    if (isAct) return this.#act(pathname, request, response);
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return send(response, 405, { error: 'GET or POST' });
+    if (pathname === '/events') return this.#feed.add(secured(response));
+    if (pathname === '/favicon.ico') return send(response, 204, '');
+    if (pathname === '/chart') {
+      this.#chart ??= JSON.stringify(layOut(jobMachine));
+      return send(response, 200, this.#chart, 'application/json');
+    }
+    if (pathname === '/jobs') return send(response, 200, await this.#list(searchParams));
+    const id = /^\/jobs\/([^/]+)$/.exec(pathname)?.[1];
+    if (id !== undefined)
+      return send(response, 200, await (await this.#processor.get(decodeURIComponent(id))).status());
+    if (pathname === '/library.js')
+      return send(
+        response,
+        200,
+        readFileSync(new URL(import.meta.resolve(library))),
+        'text/javascript; charset=utf-8',
+      );
+    const found = files[pathname];
+    if (found === undefined) return send(response, 404, { error: `${pathname}: no such page` });
+    return send(response, 200, readFileSync(found.file), found.type);
+  }
+
+  async #list(params: URLSearchParams): Promise<{ jobs: JobStatus[]; next: string | null }> {
+    const limit = Math.min(Number(params.get('limit') ?? 50), 500);
+    const date = (name: string) => (params.has(name) ? new Date(params.get(name) as string) : undefined);
+    const query: ListQuery<string> = {
+      state: (params.get('state') as JobState | null) ?? undefined,
+      name: params.get('name') ?? undefined,
+      from: date('from'),
+      before: date('before'),
+      after: params.get('after') ?? undefined,
+      limit,
+    };
+    const jobs: JobStatus[] = [];
+    for await (const job of this.#processor.list(query)) jobs.push(job);
+    return { jobs, next: jobs.length === limit ? (jobs.at(-1)?.id ?? null) : null };
+  }
+
+  async #act(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { by, reason } = await bodyOf(request);
+    const who = `${by ?? 'somebody'} at ${request.socket.remoteAddress}`;
+    const [, id = '', act = ''] = /^\/jobs\/([^/]+)\/(cancel|timeout|retry)$/.exec(pathname) ?? [];
+    if (pathname === '/drain') {
+      this.#logger.warn({ who }, `drain asked for on the page by ${who}`);
+      this.#processor.drain().catch((error) => this.#logger.error({ err: error }, `drain: ${error.message}`));
+      return send(response, 202, { drain: 'begun' });
+    }
+    if (act === '') return send(response, 404, { error: `${pathname}: no such act` });
+    const job = await this.#processor.get(decodeURIComponent(id));
+    this.#logger.warn({ who, jobId: job.id }, `${act} of job ${job.id} asked for on the page by ${who}`);
+    if (act === 'cancel') return send(response, 200, await job.cancel(reason ?? `by ${who}`));
+    if (act === 'timeout') return send(response, 200, await this.#processor.timeoutJob(job.id));
+    return send(response, 200, await (await this.#processor.retry(job.id)).status());
+  }
+
+  async close(): Promise<void> {
+    this.#feed.close();
+    const server = this.#server;
+    if (server === null) return;
+    this.#server = null;
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+export async function startInspector(
+  processor: JobProcessor<Jobs>,
+  logger: Logger,
+  options: InspectOptions,
+): Promise<Inspector> {
+  const inspector = new PageInspector(processor, logger, options);
+  const { port = 0, host = '127.0.0.1' } = options;
+  if (port !== null) await inspector.listen(port, host);
+  return inspector;
+}
+
+function secured(response: ServerResponse): ServerResponse {
+  for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
+  return response;
+}
+
+function send(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
+  if (response.headersSent) return void response.destroy();
+  secured(response).writeHead(status, { 'content-type': type });
+  response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof JobNotFoundError) return 404;
+  return error instanceof ConfigurationError || error instanceof InputError || error instanceof URIError
+    ? 400
+    : 500;
+}
+
+/** What an act may bring: who asks, and why. */
+async function bodyOf(request: IncomingMessage): Promise<{ by?: string; reason?: string }> {
+  let text = '';
+  request.setEncoding('utf8');
+  for await (const part of request) {
+    text += part;
+    if (text.length > mostBodyBytes)
+      throw new InputError(`body: expected at most ${mostBodyBytes} bytes, got more.`);
+  }
+  if (text === '') return {};
+  const given = parsed(text);
+  const fields: { by?: string; reason?: string } = {};
+  for (const field of ['by', 'reason'] as const) {
+    const value = given[field];
+    if (value === undefined || value === '') continue;
+    if (typeof value !== 'string' || value.length > 200)
+      throw new InputError(`${field}: expected a text of at most 200 characters.`);
+    // Of one line: it goes into the log.
+    fields[field] = value.replaceAll(/\p{Cc}/gu, ' ');
+  }
+  return fields;
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // Told below.
+  }
+  throw new InputError('body: expected a JSON object, got something else.');
+}

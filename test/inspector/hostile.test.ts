@@ -1,0 +1,196 @@
+// Clients that mean no good, and clients that are broken: each costs its own connection and nothing else.
+
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { defineJob, JobProcessor } from '../../src/index.ts';
+import type { Inspector } from '../../src/inspector/inspector.ts';
+import { capturedLog } from '../support/capturedLog.ts';
+import { wait } from '../support/spawnedHost.ts';
+
+const jobs = {
+  hold: defineJob({
+    run: (_: null, { signal }) =>
+      new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  }),
+};
+let processor: JobProcessor<typeof jobs>;
+let inspector: Inspector;
+let id: string;
+beforeEach(async () => {
+  processor = await new JobProcessor({ engine: 'memory', jobs, logger: capturedLog().logger }).start();
+  inspector = await processor.inspect();
+  id = (await processor.submit('hold', null)).id;
+});
+afterEach(async () => {
+  await inspector.close();
+  await processor.stop();
+});
+
+interface Ask {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}
+
+function ask({
+  method = 'GET',
+  path = '/',
+  headers = {},
+  body,
+}: Ask): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(new URL(path, inspector.url as string), { method, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part) => {
+        text += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+const state = async () => (await (await processor.get(id)).status()).state;
+const cancel = (more: Ask = {}) => ask({ method: 'POST', path: `/jobs/${id}/cancel`, ...more });
+const bearer = () => ({ authorization: `Bearer ${inspector.token}` });
+
+test.each([
+  ['a foreign Host', { host: 'evil.example:80' }, 403, 'host: expected localhost'],
+  ['no token', {}, 401, 'got none'],
+  ['a wrong token', { authorization: 'Bearer wrong' }, 401, 'got another one'],
+])('an act with %s is refused', async (_, headers, status, message) => {
+  const answer = await cancel({ headers });
+  expect(answer.status).toBe(status);
+  expect(answer.text).toContain(message);
+  expect(await state()).toBe('running');
+});
+
+test('an act, or a look, from a foreign page is refused, token or not', async () => {
+  const foreign: Record<string, string>[] = [
+    { origin: 'http://evil.example' },
+    { 'sec-fetch-site': 'cross-site' },
+  ];
+  for (const headers of foreign) {
+    expect((await cancel({ headers: { ...bearer(), ...headers } })).status).toBe(403);
+    expect((await ask({ path: '/jobs', headers })).status).toBe(403);
+    expect((await ask({ path: '/events', headers })).status).toBe(403);
+  }
+  expect(await state()).toBe('running');
+});
+
+test('a name that was pointed here is refused (DNS rebinding), one that was allowed is not', async () => {
+  expect((await ask({ headers: { host: 'rebound.example' } })).status).toBe(403);
+  await using named = await processor.inspect({ allowedHosts: ['jobs.example'] });
+  const first = inspector;
+  inspector = named;
+  expect((await ask({ headers: { host: 'jobs.example' } })).status).toBe(200);
+  inspector = first;
+});
+
+test.each([
+  ['no JSON', '{"by":', 'body: expected a JSON object'],
+  ['no object', '[1]', 'body: expected a JSON object'],
+  ['a field of another kind', '{"reason":{}}', 'reason: expected a text'],
+  ['a text without end', `{"reason":"${'x'.repeat(300)}"}`, 'reason: expected a text of at most 200'],
+])('an act with a body that is %s is refused', async (_, body, message) => {
+  const answer = await cancel({ headers: bearer(), body });
+  expect(answer).toMatchObject({ status: 400, text: expect.stringContaining(message) });
+  expect(await state()).toBe('running');
+});
+
+test('a body of 10 MB is not read to its end', async () => {
+  const answer = await cancel({ headers: bearer(), body: Buffer.alloc(10_000_000, 'x') }).catch(() => null);
+  if (answer !== null)
+    expect(answer).toMatchObject({ status: 400, text: expect.stringContaining('at most 65536') });
+  expect(await state()).toBe('running');
+  expect((await ask({ path: '/jobs' })).status).toBe(200);
+});
+
+test.each([
+  ['/jobs?state=nonsense', 400, 'state: expected one of'],
+  ['/jobs?limit=-1', 400, 'limit: expected'],
+  ['/jobs?from=yesterday', 400, 'from: expected a valid Date'],
+  ['/jobs/nobody', 404, 'job nobody'],
+  ['/jobs/%ff', 400, 'URI'],
+  ['/../../package.json', 404, 'no such page'],
+  ['/page/../../../package.json', 404, 'no such page'],
+  ['/%2e%2e/package.json', 404, 'no such page'],
+])('GET %s is answered with %i', async (path, status, message) => {
+  expect(await ask({ path })).toMatchObject({ status, text: expect.stringContaining(message) });
+});
+
+test('bytes that are no HTTP close their connection, and no other', async () => {
+  const { port } = new URL(inspector.url as string);
+  const socket = connect(Number(port), '127.0.0.1');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('error', () => {});
+  socket.write(Buffer.alloc(100_000, 0xff));
+  await closed;
+  expect((await ask({ path: '/jobs' })).status).toBe(200);
+});
+
+test('200 connections: some are turned away, and when they are gone it answers', async () => {
+  const { port } = new URL(inspector.url as string);
+  const sockets = Array.from({ length: 200 }, () => connect(Number(port), '127.0.0.1').on('error', () => {}));
+  await wait(300);
+  expect(sockets.filter(({ destroyed }) => destroyed).length).toBeGreaterThan(50);
+  for (const socket of sockets) socket.destroy();
+  await wait(100);
+  expect((await ask({ path: '/jobs' })).status).toBe(200);
+});
+
+test('a reader that never reads holds nobody up, and costs no memory', async () => {
+  const { port } = new URL(inspector.url as string);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  socket.pause();
+  await wait(300);
+  const before = process.memoryUsage().heapUsed;
+  await processor.submitMany('hold', Array<null>(3000).fill(null));
+  for (let n = 0; n < 50; n += 1) {
+    await processor.submitMany('hold', Array<null>(20).fill(null));
+    await wait(20);
+  }
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(100e6);
+  expect((await ask({ path: '/jobs' })).status).toBe(200);
+  socket.destroy();
+});
+
+test('nobody looks: nothing is listened to', async () => {
+  expect(processor.listenerCount('running')).toBe(0);
+  const { port } = new URL(inspector.url as string);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await new Promise((resolve) => socket.once('data', resolve));
+  expect(processor.listenerCount('running')).toBe(1);
+  socket.destroy();
+  while (processor.listenerCount('running') > 0) await wait(10);
+});
+
+test('it is mounted in a server of the app, under a path of its own', async () => {
+  const mounted = await processor.inspect({ port: null });
+  expect(mounted.url).toBeNull();
+  const server = createServer((request, response) => {
+    if (!request.url?.startsWith('/ops/')) return void response.writeHead(404).end();
+    request.url = request.url.slice('/ops'.length);
+    mounted.handle(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const page = await fetch(`http://127.0.0.1:${port}/ops/`);
+  expect(await page.text()).toContain('<title>Unstuck</title>');
+  const answer = await fetch(`http://127.0.0.1:${port}/ops/jobs/${id}/timeout`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${mounted.token}` },
+  });
+  expect(await answer.json()).toMatchObject({ state: 'timedOut' });
+  await mounted.close();
+  server.close();
+  server.closeAllConnections();
+});

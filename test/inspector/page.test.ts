@@ -1,0 +1,181 @@
+// The live page as an operator meets it, in a real browser.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { defineChunkedJob, defineJob, JobProcessor } from '../../src/index.ts';
+import type { Inspector } from '../../src/inspector/inspector.ts';
+import { hasBrowser, OpenBrowser } from '../support/browser.ts';
+import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
+
+let finish: () => void;
+const jobs = {
+  hold: defineJob({
+    run: (_: null, { signal }) =>
+      new Promise<void>((resolve, reject) => {
+        finish = resolve;
+        signal.addEventListener('abort', () => reject(signal.reason));
+      }),
+  }),
+  deaf: defineJob({ run: (_: null) => new Promise(() => {}) }),
+  steps: defineChunkedJob({
+    start: 0,
+    total: (count: number) => count,
+    async *chunks(count: number, { checkpoint }) {
+      for (let n = checkpoint; n < count; n += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        yield [n];
+      }
+    },
+    process: ([n = 0]) => n + 1,
+  }),
+};
+
+describe.skipIf(!hasBrowser)('the live page', () => {
+  let browser: OpenBrowser;
+  let processor: JobProcessor<typeof jobs>;
+  let inspector: Inspector;
+  let log: CapturedLog;
+  let page: Page;
+  const open = async (at: Page, withToken = true) => {
+    await at.goto(`${inspector.url}${withToken ? `#token=${inspector.token}` : ''}`);
+    await at.getByText(/\d+ alive/).waitFor();
+  };
+  beforeAll(async () => {
+    browser = await OpenBrowser.launch();
+  });
+  afterAll(() => browser[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    log = capturedLog();
+    processor = await new JobProcessor({
+      engine: 'memory',
+      jobs,
+      logger: log.logger,
+      maxConcurrentJobs: 2,
+      graceSeconds: 0.5,
+    }).start();
+    inspector = await processor.inspect();
+    page = await browser.page();
+  });
+  afterEach(async () => {
+    await page.context().close();
+    await inspector.close();
+    finish?.();
+    await processor.stop();
+    expect(browser.errors.splice(0)).toEqual([]);
+  });
+  const view = (name: string) => page.getByRole('button', { name, exact: true }).click();
+
+  test('a job goes through its states, its token is not left in the address', async () => {
+    await open(page);
+    expect(page.url()).toBe(inspector.url);
+    const job = await processor.submit('steps', 20);
+    await page.getByText(/running · for .* chunks · \d+ %/).waitFor();
+    await page.getByRole('button', { name: new RegExp(job.id) }).click();
+    await page
+      .getByRole('definition')
+      .filter({ hasText: /^completed$/ })
+      .waitFor();
+    await page.getByText('20 chunks, 20 of 20 items').waitFor();
+    const states = await page.getByRole('row').locator('td:first-child').allTextContents();
+    expect(states).toEqual(['queued', 'running', 'completed']);
+    await view('Chart');
+    await page.getByRole('button', { name: 'completed 1 jobs' }).click();
+    await page.getByRole('button', { name: job.id }).waitFor();
+  });
+
+  test('what hangs is seen stopping on its rung, and then for what it is', async () => {
+    await open(page);
+    await processor.submit('deaf', null, { jobTimeoutSeconds: 1, graceSeconds: 1.5 });
+    await page.getByText('job timeout in').waitFor();
+    await page.getByText(/stopping · rung grace/).waitFor();
+    await page.getByText('could not be proven stopped and holds its slot').waitFor();
+    await page.getByRole('status').filter({ hasText: 'degraded' }).waitFor();
+  });
+
+  test('cancel asks first, ends the job, and is logged with who asked', async () => {
+    const job = await processor.submit('hold', null);
+    await open(page);
+    await page.getByRole('button', { name: new RegExp(job.id) }).click();
+    await view('Cancel');
+    await view('No');
+    expect((await job.status()).state).toBe('running');
+    await view('Cancel');
+    await view('Yes, cancel it');
+    await page.getByText('cancel: now cancelled').waitFor();
+    expect((await job.status()).state).toBe('cancelled');
+    expect(log.lines.join('\n')).toMatch(
+      /WARN: cancel of job \S+ asked for on the page by the page at 127\.0\.0\.1/,
+    );
+    await view('Retry');
+    await view('Yes, retry it');
+    await page.getByText(`retry of${job.id}`).or(page.getByText(job.id)).first().waitFor();
+  });
+
+  test('without the token it shows everything and changes nothing', async () => {
+    const job = await processor.submit('hold', null);
+    await open(page, false);
+    await page.getByRole('button', { name: new RegExp(job.id) }).click();
+    await view('Time out now');
+    await view('Yes, time it out');
+    await page.getByText('token: expected the one that was printed at the start, got none.').waitFor();
+    expect((await job.status()).state).toBe('running');
+    // The browser says so too, for each answer that is an error.
+    expect(browser.errors.splice(0)).toEqual([expect.stringContaining('401')]);
+  });
+
+  test('it says when the server is gone, and goes on when it is back', async () => {
+    await open(page);
+    const { port } = new URL(inspector.url as string);
+    await inspector.close();
+    await page.getByText('not connected, trying again').waitFor();
+    inspector = await processor.inspect({ port: Number(port) });
+    await page.getByRole('status').filter({ hasText: 'ok' }).waitFor();
+    browser.errors.length = 0;
+  });
+
+  test('a list goes on page by page, and filters on the server', async () => {
+    await processor.submitMany('steps', Array<number>(120).fill(0));
+    await open(page);
+    await view('Jobs');
+    const rows = page.getByRole('row');
+    await expect.poll(() => rows.count()).toBe(51);
+    await view('More');
+    await expect.poll(() => rows.count()).toBe(101);
+    await page.getByLabel('name').fill('nothing');
+    await page.getByLabel('name').blur();
+    await page.getByText('None.').waitFor();
+  });
+
+  test('each view can be used without eyes: no violation that axe knows, light, dark and on a phone', async () => {
+    const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+    await processor.submit('hold', null, { deadlineSeconds: 60 });
+    const done = await processor.submit('steps', 1);
+    await done.result();
+    for (const look of [
+      { colorScheme: 'light' as const },
+      { colorScheme: 'dark' as const },
+      { colorScheme: 'dark' as const, viewport: { width: 360, height: 740 } },
+    ]) {
+      // The page's own rules allow no foreign script: axe is let in for this one.
+      const looked = await browser.page({ ...look, bypassCSP: true });
+      await open(looked);
+      for (const name of ['Now', 'Chart', 'Jobs', 'Health', 'job']) {
+        if (name === 'job') {
+          await looked.getByRole('button', { name: 'Jobs', exact: true }).click();
+          await looked.getByRole('button', { name: done.id }).click();
+          await looked.getByText('History').waitFor();
+        } else await looked.getByRole('button', { name, exact: true }).click();
+        await looked.evaluate(axe);
+        const found = await looked.evaluate(
+          'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))',
+        );
+        expect({ name, look, found }).toEqual({ name, look, found: [] });
+        const isTooWide = await looked.evaluate('document.documentElement.scrollWidth > innerWidth');
+        expect({ name, look, isTooWide }).toEqual({ name, look, isTooWide: false });
+      }
+      await looked.context().close();
+    }
+  });
+});
