@@ -124,6 +124,7 @@ class PageInspector implements Inspector {
       this.#chart ??= JSON.stringify(layOut(jobMachine));
       return send(response, 200, this.#chart, 'application/json');
     }
+    if (pathname === '/queue') return send(response, 200, await this.#queue());
     if (pathname === '/jobs') return send(response, 200, await this.#list(searchParams));
     const id = /^\/jobs\/([^/]+)$/.exec(pathname)?.[1];
     if (id !== undefined)
@@ -154,6 +155,20 @@ class PageInspector implements Inspector {
     const jobs: JobStatus[] = [];
     for await (const job of this.#processor.list(query)) jobs.push(job);
     return { jobs, next: jobs.length === limit ? (jobs.at(-1)?.id ?? null) : null };
+  }
+
+  /** How many wait, and the one that is next: how long it has waited says how far behind the processor is. */
+  async #queue(): Promise<{ length: number; next: JobStatus | null }> {
+    const length = await this.#processor.jobQueue.size();
+    for await (const id of this.#processor.jobQueue) {
+      // Started meanwhile, and gone: asked again next time.
+      const next = await this.#processor.get(id).then(
+        (job) => job.status(),
+        () => null,
+      );
+      return { length, next };
+    }
+    return { length, next: null };
   }
 
   async #act(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

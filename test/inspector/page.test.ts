@@ -80,6 +80,8 @@ describe.skipIf(!hasBrowser)('the live page', () => {
     await page.getByText('20 chunks, 20 of 20 items').waitFor();
     const states = await page.getByRole('row').locator('td:first-child').allTextContents();
     expect(states).toEqual(['queued', 'running', 'completed']);
+    // Its own chart says where it is.
+    await page.locator('.chart .is').getByText('completed').waitFor();
     await view('Chart');
     await page.getByRole('button', { name: 'completed 1 jobs' }).click();
     await page.getByRole('button', { name: job.id }).waitFor();

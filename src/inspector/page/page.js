@@ -251,11 +251,12 @@ function Jobs(
 }
 
 function Job(
-  /** @type {{ id: string, feed: any, close: () => void, open: (id: string) => void }} */ {
+  /** @type {{ id: string, feed: any, close: () => void, open: (id: string) => void, choose: (state: string) => void }} */ {
     id,
     feed,
     close,
     open,
+    choose,
   },
 ) {
   const [job, setJob] = useState(/** @type {any} */ (null));
@@ -336,11 +337,39 @@ function Job(
         )}
       </tbody>
     </table>
+    <${Chart} feed=${feed} current=${job.state} choose=${choose} />
   </section>`;
 }
 
 function Health(/** @type {{ feed: any }} */ { feed }) {
   const { health, counts, limit } = feed.facts;
+  const [queue, setQueue] = useState(/** @type {any} */ (null));
+  const [ended, setEnded] = useState(/** @type {any[]} */ ([]));
+  useEffect(() => {
+    const look = () => {
+      read('queue').then(setQueue, () => {});
+      const since = new Date(Date.now() - 86_400_000).toISOString();
+      read(`jobs?state=timedOut&from=${since}&limit=500`).then(
+        ({ jobs }) => setEnded(jobs),
+        () => {},
+      );
+    };
+    look();
+    const timer = setInterval(look, 5000);
+    return () => clearInterval(timer);
+  }, []);
+  const lastHour = ended.filter(({ endedAt }) => Date.now() - new Date(endedAt).getTime() < 3_600_000);
+  const kinds = Object.entries(Object.groupBy(lastHour, ({ timeout }) => timeout ?? 'job'));
+  const took = lastHour
+    .map(({ stop }) => stop?.tookSeconds ?? null)
+    .filter((value) => value !== null)
+    .sort((a, b) => a - b);
+  const waits =
+    queue === null
+      ? ''
+      : queue.next === null
+        ? String(queue.length)
+        : `${queue.length}, the next for ${seconds(feed.facts.at - new Date(queue.next.submittedAt).getTime())}`;
   const [told, setTold] = useState('');
   const [isAsked, setIsAsked] = useState(false);
   const drain = () => {
@@ -354,6 +383,9 @@ function Health(/** @type {{ feed: any }} */ { feed }) {
     <h2 id="health">Health: ${health?.status ?? 'not known yet'}</h2>
     <ul>${(health?.reasons ?? []).map((/** @type {string} */ reason) => html`<li>${reason}</li>`)}</ul>
     <dl>
+      <dt>waiting</dt><dd>${waits}</dd>
+      <dt>timed out in the last hour</dt><dd>${kinds.length === 0 ? 'none' : kinds.map(([kind, jobs]) => `${kind}: ${jobs?.length}`).join(', ')}</dd>
+      <dt>their stops took</dt><dd>${took.length === 0 ? 'none was needed' : `${took[took.length >> 1]} s in the middle, ${took.at(-1)} s at most`}</dd>
       <dt>slots held</dt><dd>${feed.jobs.size} of ${limit}</dd>
       ${Object.entries(counts ?? {}).map(([state, count]) => html`<dt>${state}</dt><dd>${count}</dd>`)}
     </dl>
@@ -380,6 +412,11 @@ function Page() {
     setId(null);
     setView(name);
   };
+  const choose = (/** @type {string} */ state) => {
+    setId(null);
+    setChosen(state);
+    setView('Jobs');
+  };
   const { facts } = feed;
   const status = !feed.isOpen ? 'not connected, trying again' : (facts?.health?.status ?? 'connected');
   const tone = !feed.isOpen || status === 'down' ? 'bad' : status === 'degraded' ? 'warn' : 'good';
@@ -396,14 +433,11 @@ function Page() {
         facts === null
           ? html`<p class="soft">connecting</p>`
           : id !== null
-            ? html`<${Job} id=${id} feed=${feed} close=${() => setId(null)} open=${setId} />`
+            ? html`<${Job} id=${id} feed=${feed} close=${() => setId(null)} open=${setId} choose=${choose} />`
             : view === 'Now'
               ? html`<${Now} feed=${feed} open=${setId} />`
               : view === 'Chart'
-                ? html`<${Chart} feed=${feed} choose=${(/** @type {string} */ state) => {
-                    setChosen(state);
-                    setView('Jobs');
-                  }} />`
+                ? html`<${Chart} feed=${feed} choose=${choose} />`
                 : view === 'Jobs'
                   ? html`<${Jobs} key=${chosen} states=${Object.keys(facts.counts ?? {})} chosen=${chosen} open=${setId} />`
                   : html`<${Health} feed=${feed} />`
