@@ -5,6 +5,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
 import { durable } from './durable.ts';
+import { inspect } from './inspect.ts';
 import { lateness } from './lateness.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
@@ -12,7 +13,16 @@ import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 
-const benchmarks: Record<string, Benchmark> = { scale, start, stop, lateness, durable, queued, recovery };
+const benchmarks: Record<string, Benchmark> = {
+  scale,
+  start,
+  stop,
+  lateness,
+  durable,
+  queued,
+  recovery,
+  inspect,
+};
 
 const usage = `npm run bench -- NAME [--json] [--quick]
 
