@@ -124,7 +124,7 @@ function claimTimes(paths: readonly string[], rounds: number): number[][] {
           stop: null,
           notBefore: null,
         };
-        store.settle(at(), id, token, { ...nothing, state: 'queued', crashed: false });
+        store.settle(at(), id, token, { ...nothing, state: 'queued', crashed: false, neverBegan: false });
       }
       database.exec('COMMIT');
     }

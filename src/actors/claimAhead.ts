@@ -60,6 +60,7 @@ export class ClaimAhead {
     if (this.#waiting.length === 0 && this.#refill !== null) await this.#refill;
     // However many wait: the host's loop turns between them, and what they write goes on its way.
     else if (this.#waiting.length > 0) await new Promise(setImmediate);
+    this.#dropStale();
     if (this.#waiting.length === 0) return this.#claim(slots);
     const jobs = this.#waiting.splice(0, slots).map(({ job }) => job);
     if (jobs.length < slots || this.#isLow()) this.#refillSoon();
@@ -68,9 +69,14 @@ export class ClaimAhead {
 
   /** A job that waits here, for a slot that has come free. */
   next(): StoredJob | null {
+    this.#dropStale();
     const next = this.#waiting.shift()?.job ?? null;
     if (next !== null && this.#isLow()) this.#refillSoon();
     return next;
+  }
+
+  has(id: string): boolean {
+    return this.#waiting.some(({ job }) => job.id === id);
   }
 
   get size(): number {
@@ -106,7 +112,7 @@ export class ClaimAhead {
     const jobs = await engine.claim({ owner, limit: slots, ahead, names, leaseMs });
     const now = clock.monotonic();
     if (jobs.length > 0) this.#claimMs = mean(this.#claimMs, now - began);
-    this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: now })));
+    this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: began })));
     if (this.#isClosed) await this.#handBack(Infinity);
     this.#handBackLater();
     return jobs.slice(0, slots);
@@ -127,11 +133,23 @@ export class ClaimAhead {
     this.#refill ??= this.#claim(0)
       .then(
         () => this.#host.refilled(),
-        (error) => this.#host.failed(error),
+        (error) => {
+          this.#host.failed(error);
+          // The slots it was for are asked for again.
+          this.#host.refilled();
+        },
       )
       .finally(() => {
         this.#refill = null;
       });
+  }
+
+  /** What waits for too long, because the host was not there to start it, may be another's by now: it is never started. */
+  #dropStale(): void {
+    const since = this.#options.clock.monotonic() - this.#options.keptMs;
+    const [oldest] = this.#waiting;
+    if (oldest !== undefined && oldest.since <= since)
+      this.#handBack(since).catch((error) => this.#host.failed(error));
   }
 
   #handBackLater(): void {

@@ -22,6 +22,10 @@ export function createStoreVerdict(engine: Engine, host: EngineWritesHost) {
       },
       (error) => {
         const isRefused = error instanceof StaleAttemptError;
+        if (isRefused && error.intent !== null) {
+          self.send({ type: 'verdict.overruled', intent: error.intent });
+          return;
+        }
         if (!isRefused) host.failed(error);
         self.send({ type: isRefused ? 'verdict.refused' : 'verdict.unanswered' });
       },

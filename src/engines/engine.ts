@@ -221,10 +221,17 @@ export class StaleAttemptError extends Error {
   readonly jobId: string;
   /** What was refused. */
   readonly write: string;
-  constructor(jobId: string, write: string) {
-    super(`job ${jobId}: ${write} refused, its attempt is no longer the current one`);
+  /** Set where the attempt is current, and the job was told to end meanwhile: with this it is to be settled. */
+  readonly intent: StopIntent | null;
+  constructor(jobId: string, write: string, intent: StopIntent | null = null) {
+    super(
+      intent === null
+        ? `job ${jobId}: ${write} refused, its attempt is no longer the current one`
+        : `job ${jobId}: ${write} refused, it was told to end`,
+    );
     this.jobId = jobId;
     this.write = write;
+    this.intent = intent;
   }
 }
 

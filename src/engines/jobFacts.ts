@@ -66,13 +66,12 @@ export function settledEntry(verdict: Verdict, attempt: number, at: number): Tra
  * asked is not undone.
  */
 export function undoes({ state }: Verdict, intent: StopIntent | null): boolean {
-  return (
-    !isFinal(state) &&
-    intent !== null &&
-    intent.kind !== 'handBack' &&
-    intent.kind !== 'leaseLost' &&
-    !isRetried(intent)
-  );
+  return !isFinal(state) && intent !== null && mustEnd(intent);
+}
+
+/** The job is to end, and not only this attempt of it. */
+export function mustEnd(intent: StopIntent): boolean {
+  return intent.kind === 'cancel' || (intent.kind === 'timeout' && !isRetried(intent));
 }
 
 /** The result that is kept with a verdict: JSON text, of a job that is over. */

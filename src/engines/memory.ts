@@ -17,7 +17,7 @@ import {
   type Transition,
   type Watcher,
 } from './engine.ts';
-import { dueAtRest, freshJob, resultOf, settledEntry, stoppingEntry, undoes } from './jobFacts.ts';
+import { dueAtRest, freshJob, mustEnd, resultOf, settledEntry, stoppingEntry, undoes } from './jobFacts.ts';
 
 type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
@@ -149,6 +149,8 @@ export class MemoryEngine implements Engine {
     const row = this.#row(id);
     if (row.token === null || (token !== null && row.token !== token))
       throw new StaleAttemptError(id, 'stop');
+    // What must end the job stays, whatever else is asked.
+    if (row.intent !== null && mustEnd(row.intent) && !mustEnd(intent)) return;
     row.intent = intent;
     if (row.state !== 'stopping') {
       row.state = 'stopping';
@@ -160,7 +162,7 @@ export class MemoryEngine implements Engine {
   async settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
     const row = this.#current(id, token, 'settlement');
     if (token === null && !isAtRest(row.state)) throw new StaleAttemptError(id, 'settlement');
-    if (undoes(verdict, row.intent)) throw new StaleAttemptError(id, 'settlement');
+    if (undoes(verdict, row.intent)) throw new StaleAttemptError(id, 'settlement', row.intent);
     const now = this.#time().now();
     const { state, timeout, reason, failure, stop, notBefore } = verdict;
     row.history.push(settledEntry(verdict, row.attempt, now));
@@ -182,6 +184,8 @@ export class MemoryEngine implements Engine {
       row.endedAt = now;
       row.result = resultOf(verdict);
     } else {
+      if (verdict.neverBegan && row.attempt === 1)
+        Object.assign(row, { startedAt: null, lastHeartbeatAt: null, lastProgressAt: null });
       if (state === 'queued') row.attempt -= 1;
       else row.place = this.#nextPlace();
       row.notBefore = notBefore;

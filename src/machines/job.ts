@@ -89,6 +89,7 @@ const settling = {
         { guard: { type: 'isVerdict', params: { state: 'retrying' } }, target: '#job.retrying' },
         { target: '#job.queued' },
       ],
+      'verdict.overruled': { target: 'settling', reenter: true, actions: 'recordOverruling' },
       'verdict.refused': '#job.superseded',
       'verdict.unanswered': 'pausing',
     },
@@ -216,6 +217,12 @@ const chart = setup({
     }),
     disarm: enqueueActions(({ context, enqueue }, { kinds }: Timeouts) => {
       for (const kind of kinds) if (delayOf(context, kind) !== Infinity) enqueue.cancel(kind);
+    }),
+    recordOverruling: assign(({ context, event }) => {
+      if (event.type !== 'verdict.overruled') return {};
+      const { intent } = event;
+      const verdict = verdictOfStop(context, context.stop, intent, { kind: 'stopped' }, context.now);
+      return { intent, verdict };
     }),
     recordDeadline: assign({ intent: { kind: 'timeout', timeout: 'deadline', by: 'timer' } }),
   },

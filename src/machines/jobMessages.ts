@@ -38,6 +38,8 @@ export type JobEvent =
   | { type: 'job.handBack' }
   /** The verdict is durable; or the attempt's token is stale; or the engine does not answer. */
   | { type: 'verdict.stored' | 'verdict.refused' | 'verdict.unanswered' }
+  /** The job was told to end elsewhere, and the verdict would have it run again. */
+  | { type: 'verdict.overruled'; intent: StopIntent }
   | { type: 'lease.lost' }
   /** A sign of life. */
   | { type: 'chunk.heartbeat' }

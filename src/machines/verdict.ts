@@ -37,6 +37,8 @@ export interface Verdict {
   notBefore: number | null;
   /** The host ended while the attempt ran in it: counted against the job. */
   crashed: boolean;
+  /** It was claimed, and its code did not run: as if it had not been. */
+  neverBegan: boolean;
 }
 
 /** The part of the chart's context that decides. */
@@ -80,10 +82,14 @@ const blank = {
   stop: null,
   notBefore: null,
   crashed: false,
+  neverBegan: false,
 };
 
 /** Back to the queue, the attempt not used up. */
 export const handedBack: Verdict = { ...blank, state: 'queued', reason: 'handed back' };
+
+/** The same of an attempt whose code has not run. */
+export const notBegun: Verdict = { ...handedBack, neverBegan: true };
 
 /** The verdict on an attempt that ended by itself. */
 export function verdictOfEnd(facts: RetryFacts, outcome: AttemptOutcome, at: number): Verdict {

@@ -8,13 +8,7 @@ import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
-import {
-  handedBack,
-  type Verdict,
-  verdictOfCrash,
-  verdictOfEnd,
-  verdictOfStop,
-} from '../machines/verdict.ts';
+import { notBegun, type Verdict, verdictOfCrash, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
 import { chartInput, stepAtRest } from './chartInput.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
@@ -95,7 +89,7 @@ export class Acts {
     const job = await storedJob(await this.#host.engine(), id);
     if (job.token !== token) return;
     try {
-      await this.#settle(job, token, this.#verdictOfIntent(job) ?? handedBack);
+      await this.#settle(job, token, this.#verdictOfIntent(job) ?? notBegun);
     } catch (error) {
       if (!(error instanceof StaleAttemptError)) throw error;
     }
@@ -104,8 +98,11 @@ export class Acts {
   #verdictOfLoss(job: StoredJob): Verdict {
     const asked = this.#verdictOfIntent(job);
     if (asked !== null) return asked;
-    const mayBeTheCause = this.#host.runsInHost(job.name) && !job.claimedAhead;
-    return verdictOfCrash(mayBeTheCause ? job.crashes + 1 : null, job.settings.maxCrashes);
+    // Of this very processor, and not alive in it: its claim was stored, and the answer lost.
+    const neverBegan = job.claimedAhead || job.owner === this.#host.owner;
+    const mayBeTheCause = this.#host.runsInHost(job.name) && !neverBegan;
+    const verdict = verdictOfCrash(mayBeTheCause ? job.crashes + 1 : null, job.settings.maxCrashes);
+    return neverBegan ? { ...verdict, neverBegan } : verdict;
   }
 
   /** What was asked of a job meanwhile is carried out, now that nothing of it runs. */
@@ -167,7 +164,11 @@ export class Acts {
 
   async #settle(job: StoredJob, token: string | null, verdict: Verdict): Promise<void> {
     const engine: Engine = await this.#host.engine();
-    const settled = await engine.settle(job.id, token, verdict);
+    const settled = await engine.settle(job.id, token, verdict).catch((error) => {
+      // Told to end since it was read.
+      if (!(error instanceof StaleAttemptError) || error.intent === null) throw error;
+      return engine.settle(job.id, token, this.#verdictOfIntent({ ...job, intent: error.intent }) as Verdict);
+    });
     logTransition(this.#host.logger.child({ jobId: job.id, job: job.name, attempt: job.attempt }), settled);
     this.#host.settled(settled);
   }

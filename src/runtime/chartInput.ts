@@ -50,5 +50,6 @@ export function stepAtRest(job: StoredJob, event: JobEvent, now: number): Verdic
     stop: null,
     notBefore: null,
     crashed: false,
+    neverBegan: false,
   };
 }

@@ -60,6 +60,8 @@ export async function prepareJobs(
   };
   const jobs: NewJob[] = [];
   for (const [index, input] of inputs.entries()) {
+    // However many they are, the host's loop turns.
+    if (index % 1000 === 999) await new Promise(setImmediate);
     let value = input;
     if (definition.input !== undefined) {
       const checked = await definition.input['~standard'].validate(input);

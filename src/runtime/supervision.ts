@@ -61,6 +61,7 @@ export class Supervision {
   #quiet = Promise.withResolvers<void>();
   #isWakeDue = false;
   #isDraining = false;
+  #pruning: Promise<void> | null = null;
   /** Slots on their way from one attempt to the next. */
   #passing = 0;
   #isHandingBack = false;
@@ -259,9 +260,18 @@ export class Supervision {
   async sweep(): Promise<void> {
     await this.#end(await this.findStuck());
     await this.#recover();
-    await this.#prune();
+    this.#pruneBeside();
     this.engineFailure = null;
     this.#wake();
+  }
+
+  /** Not waited for: what is stuck is looked for meanwhile. */
+  #pruneBeside(): void {
+    this.#pruning ??= this.#prune()
+      .catch((error) => this.engineFailed(error))
+      .finally(() => {
+        this.#pruning = null;
+      });
   }
 
   /** In small parts: other writes come in between. */
@@ -279,7 +289,7 @@ export class Supervision {
   /** Jobs of owners that are gone go back to the queue, or where they were being sent. */
   async #recover(): Promise<void> {
     const { engine, live, acts } = this.#options;
-    const lost = (await engine.lapsed()).filter(({ id }) => !live.has(id));
+    const lost = (await engine.lapsed()).filter(({ id }) => !live.has(id) && !this.#ahead.has(id));
     const outcomes = await Promise.allSettled(lost.map((job) => acts.recover(job)));
     for (const outcome of outcomes) {
       // Stale: another processor was quicker, or its owner came back.

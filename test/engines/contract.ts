@@ -38,6 +38,7 @@ export const verdict = (state: Verdict['state'], more: Partial<Verdict> = {}): V
   stop: null,
   notBefore: null,
   crashed: false,
+  neverBegan: false,
   ...more,
 });
 
@@ -164,6 +165,19 @@ export function engineContract(name: string, create: () => Engine): void {
         await engine.settle(first.id, ahead?.token ?? null, verdict('queued'));
         expect((await claim(0, 15_000, 9)).map(({ id }) => id)).toEqual([second.id]);
         expect(await claimOne()).toMatchObject({ id: first.id, claimedAhead: false, attempt: 1 });
+      });
+
+      test('what was claimed and did not begin is as it was: its queue timeout still counts', async () => {
+        const { id } = await submit({ settings: { ...settings, queueTimeoutSeconds: 10 } });
+        const [ahead] = await claim(0, 15_000, 1);
+        await engine.settle(id, ahead?.token ?? null, verdict('queued', { neverBegan: true }));
+        expect(await engine.get(id)).toMatchObject({
+          startedAt: null,
+          lastHeartbeatAt: null,
+          lastProgressAt: null,
+        });
+        await clock.advance(11);
+        expect((await engine.due()).map((job) => job.id)).toEqual([id]);
       });
 
       test('what was handed back has its old place, what is retried comes last', async () => {
@@ -339,7 +353,7 @@ export function engineContract(name: string, create: () => Engine): void {
         for (const crashes of [0, 1]) {
           const job = await claimOne();
           expect(job.crashes).toBe(crashes);
-          await engine.settle(job.id, job.token, verdict('queued', { crashed: true }));
+          await engine.settle(job.id, job.token, verdict('queued', { crashed: true, neverBegan: false }));
         }
         const { id, token, crashes } = await claimOne();
         expect(crashes).toBe(2);
@@ -356,6 +370,15 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(reply).toEqual({ id, token, held: true, intent: { kind: 'cancel', reason: 'enough' } });
         await engine.settle(id, token, verdict('cancelled'));
         await expect(engine.recordIntent(id, null, { kind: 'handBack' })).rejects.toEqual(stale);
+      });
+
+      test('that was told to end stays so, whatever else is asked of it', async () => {
+        await submit();
+        const { id, token } = await claimOne();
+        await engine.recordIntent(id, null, { kind: 'cancel', reason: 'enough' });
+        await engine.recordIntent(id, token, { kind: 'handBack' });
+        const refused = engine.settle(id, token, verdict('queued'));
+        await expect(refused).rejects.toMatchObject({ intent: { kind: 'cancel', reason: 'enough' } });
       });
 
       test('that was told to end is not set to run again by who has not heard it', async () => {

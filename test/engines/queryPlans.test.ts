@@ -36,12 +36,13 @@ function useAll(): void {
   store.lapsed({ now: 2000, monotonic: 2000 });
   const adopted = store.adopt(at, 'a', token, 'p', 10);
   store.recordIntent(at, 'a', null, { kind: 'handBack' });
-  store.settle(at, 'a', adopted, { ...verdict, state: 'queued', crashed: true });
+  store.settle(at, 'a', adopted, { ...verdict, state: 'queued', crashed: true, neverBegan: false });
   const [again] = claim();
   store.settle(at, again?.id as string, again?.token as string, {
     ...verdict,
     state: 'completed',
     crashed: false,
+    neverBegan: false,
   });
   store.promote(at, 'b');
   store.get(at, 'b');

@@ -191,18 +191,23 @@ test('a process that commits back to back does not keep the heartbeats of anothe
     { path },
   );
   await committer.says('committing');
-  const waits = [];
-  for (let beat = 0; beat < 150; beat += 1) {
-    const began = performance.now();
-    await engine.beat(
-      [{ id: 'a', token: job?.token as string, heartbeatAt: Date.now(), total: null }],
-      15_000,
-    );
-    waits.push(performance.now() - began);
-    await wait(10);
-  }
+  const worst = async () => {
+    const waits = [];
+    for (let beat = 0; beat < 100; beat += 1) {
+      const began = performance.now();
+      await engine.beat(
+        [{ id: 'a', token: job?.token as string, heartbeatAt: Date.now(), total: null }],
+        15_000,
+      );
+      waits.push(performance.now() - began);
+      await wait(10);
+    }
+    return Math.max(...waits);
+  };
+  // One that starved would wait for seconds, each time; a machine with other work may pause all of us once.
+  const series = [await worst(), await worst(), await worst()];
   expect(await engine.count(['queued'])).toBeGreaterThan(1000);
-  expect(Math.max(...waits)).toBeLessThan(100);
+  expect(Math.min(...series)).toBeLessThan(100);
   await engine.close();
 });
 
@@ -321,7 +326,7 @@ test('a job that appended very many rows is gone at once, its rows by and by', a
   await engine.checkpoint({ id: 'a', token, chunk: 1, checkpoint: '1', rows, items: 1, total: null });
   await engine.settle('a', token, {
     ...{ state: 'completed', timeout: null, reason: null, failure: null, result: '1' },
-    ...{ stop: null, notBefore: null, crashed: false },
+    ...{ stop: null, notBefore: null, crashed: false, neverBegan: false },
   });
   let parts = 0;
   while (await engine.prune(['completed'], Date.now() + 1000)) {

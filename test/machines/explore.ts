@@ -56,6 +56,7 @@ export const events: JobEvent[] = [
   { type: 'wallClock.read', at: now + 9_000_000 },
   { type: 'verdict.stored' },
   { type: 'verdict.refused' },
+  { type: 'verdict.overruled', intent: { kind: 'cancel', reason: 'elsewhere' } },
   { type: 'verdict.unanswered' },
   { type: 'job.handBack' },
   { type: 'lease.lost' },

@@ -141,6 +141,16 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
     [start, ended('completed'), { type: 'verdict.unanswered' }],
     { running: 'pausing' },
   ],
+  [
+    'ends instead of being retried where it was told to elsewhere',
+    [
+      start,
+      ended('failed'),
+      { type: 'verdict.overruled', intent: { kind: 'cancel', reason: 'elsewhere' } },
+      stored,
+    ],
+    'cancelled',
+  ],
   ['yields to a newer attempt', [start, ended('completed'), { type: 'verdict.refused' }], 'superseded'],
 ];
 

@@ -5,6 +5,7 @@
 import { realpathSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { StopIntent } from '../../machines/verdict.ts';
 import { EngineError, StaleAttemptError } from '../engine.ts';
 import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
@@ -31,7 +32,9 @@ export type Answer =
   | { call: number; value: unknown }
   | {
       call: number;
-      error: { kind: 'stale'; jobId: string; write: string } | { kind: 'engine'; message: string };
+      error:
+        | { kind: 'stale'; jobId: string; write: string; intent: StopIntent | null }
+        | { kind: 'engine'; message: string };
     };
 
 /** What a transaction brought, in this order: the changes are told before the answers. */
@@ -84,7 +87,15 @@ function newsOfOthers(): News {
   return news;
 }
 
-let waiting: Call[] = [];
+/** Nobody could write for longer than this: leases that lapsed meanwhile say nothing of their owners, ms. */
+const longWaitMs = 1000;
+/** When such a wait ended. */
+let waitedUntil = -Infinity;
+/** So long they have to say that they live, ms. */
+const afterWaitMs = 5000;
+
+/** In the order in which they came, and when. */
+let waiting: (Call & { cameAt: number })[] = [];
 let isDue = false;
 port.on('message', (calls: Call[] | 'close') => {
   if (calls === 'close') {
@@ -94,7 +105,8 @@ port.on('message', (calls: Call[] | 'close') => {
     port.close();
     return;
   }
-  waiting.push(...calls);
+  const cameAt = performance.now();
+  waiting.push(...calls.map((call) => ({ ...call, cameAt })));
   if (isDue) return;
   isDue = true;
   // All messages that are there by now are read first. Where another process writes too, it gets its turn.
@@ -132,7 +144,9 @@ function commit(): void {
   while (calls.length > 0) {
     changes = [];
     try {
+      const began = performance.now();
       begin();
+      if (performance.now() - began > longWaitMs) waitedUntil = performance.now();
       const news = newsOfOthers();
       committed.isWhole &&= news.isWhole;
       committed.changes.push(...news.changes);
@@ -181,13 +195,20 @@ function begin(): void {
   }
 }
 
-function answerTo({ call, method, args, now, monotonic }: Call): Answer {
+function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & { cameAt: number }): Answer {
+  // A lease counts from when it can be stored: what waited for the file longer than a moment is given that time.
+  const waited = performance.now() - cameAt;
+  const monotonic = asked + (waited > longWaitMs ? waited : 0);
   try {
+    if (method === 'lapsed') {
+      const isAfterWait = performance.now() - waitedUntil < afterWaitMs;
+      return { call, value: store.lapsed({ now, monotonic }, isAfterWait) };
+    }
     const act = store[method] as (at: Instant, ...args: unknown[]) => unknown;
     return { call, value: act.call(store, { now, monotonic }, ...args) };
   } catch (error) {
     if (error instanceof StaleAttemptError) {
-      return { call, error: { kind: 'stale', jobId: error.jobId, write: error.write } };
+      return { call, error: { kind: 'stale', jobId: error.jobId, write: error.write, intent: error.intent } };
     }
     if (error instanceof EngineError) return { call, error: { kind: 'engine', message: error.message } };
     if (isOfDatabase(error)) throw error;

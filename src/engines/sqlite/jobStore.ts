@@ -15,7 +15,7 @@ import {
   StaleAttemptError,
   type Transition,
 } from '../engine.ts';
-import { dueAtRest, freshJob, resultOf, settledEntry, stoppingEntry, undoes } from '../jobFacts.ts';
+import { dueAtRest, freshJob, mustEnd, resultOf, settledEntry, stoppingEntry, undoes } from '../jobFacts.ts';
 import { type JobRow, toText } from './jobRow.ts';
 
 /** The caller's clocks at the time of the call, ms. */
@@ -36,6 +36,9 @@ const waitingFirst: QueuePlace = { ready: false, notBefore: -Infinity, seq: -1 }
 const pageRows = 500;
 const pageLength = 4_000_000;
 
+/** A holder whose lock is missing for so long is gone, ms: the thread of one that lives takes less to come back. */
+const missingMs = 200;
+
 /** What is removed at a time. */
 const prunedJobs = 200;
 const prunedRows = 5000;
@@ -47,6 +50,12 @@ export interface News {
   /** The last transaction they come from. */
   last: number;
   isWhole: boolean;
+}
+
+interface Candidate extends Pick<JobRow, 'seq' | 'priority' | 'claimedAhead'> {
+  place: number;
+  /** Bytes of what it holds. */
+  size: number;
 }
 
 /** Who asks. */
@@ -66,6 +75,8 @@ type Bindings = Readonly<Record<string, unknown>>;
 export class JobStore {
   readonly #database: DatabaseSync;
   readonly #here: Here;
+  /** Holders whose lock is not there, and since when it was not seen, ms. */
+  #missing = new Map<string, number>();
   /** As far as the news were read: they are, at the beginning of each transaction. */
   #lastPlace = 0;
   readonly #statements = new Map<string, { statement: StatementSync; names: string[] }>();
@@ -128,8 +139,8 @@ export class JobStore {
   ): JobRow[] {
     this.#ripen(at);
     const candidates = names.flatMap((name) =>
-      this.#all<Pick<JobRow, 'seq' | 'priority' | 'claimedAhead'> & { place: number }>(
-        `SELECT seq, priority, place, claimedAhead FROM jobs INDEXED BY jobs_ready
+      this.#all<Candidate>(
+        `SELECT seq, priority, place, claimedAhead, octet_length(input) + ifnull(octet_length(checkpoint), 0) AS size FROM jobs INDEXED BY jobs_ready
          WHERE ready = 1 AND name = :name AND (dueAt IS NULL OR dueAt > :now)
          ORDER BY priority DESC, place LIMIT :limit`,
         { name, now: at.now, limit: limit + ahead },
@@ -137,7 +148,11 @@ export class JobStore {
     );
     if (names.length > 1) candidates.sort((a, b) => b.priority - a.priority || a.place - b.place);
     const now = candidates.slice(0, limit);
-    const later = candidates.slice(limit, limit + ahead).filter(({ claimedAhead }) => claimedAhead === 0);
+    let size = 0;
+    const later = candidates.slice(limit, limit + ahead).filter((candidate) => {
+      size += candidate.size;
+      return candidate.claimedAhead === 0 && size < pageLength;
+    });
     const start = (jobs: readonly { seq: number }[], claimedAhead: 0 | 1): JobRow[] => {
       if (jobs.length === 0) return [];
       const seqs = jobs.map(({ seq }) => seq);
@@ -220,6 +235,8 @@ export class JobStore {
     if (job.token === null || (token !== null && job.token !== token))
       throw new StaleAttemptError(id, 'stop');
     const isFirst = job.state !== 'stopping';
+    // What must end the job stays, whatever else is asked.
+    if (job.intent !== null && mustEnd(JSON.parse(job.intent)) && !mustEnd(intent)) return;
     this.#run(
       `UPDATE jobs SET intent = :intent, state = 'stopping', history = history || :entry WHERE seq = :seq`,
       {
@@ -235,17 +252,22 @@ export class JobStore {
     const { state, timeout, reason, failure, stop, notBefore } = verdict;
     const isOver = isFinal(state);
     if (!isOver) {
-      const { intent } = this.#row(id);
-      if (undoes(verdict, intent === null ? null : JSON.parse(intent)))
-        throw new StaleAttemptError(id, 'settlement');
+      const row = this.#row(id);
+      const intent = row.intent === null ? null : JSON.parse(row.intent);
+      if (row.token === token && undoes(verdict, intent))
+        throw new StaleAttemptError(id, 'settlement', intent);
     }
+    const isFresh = `(:neverBegan AND attempt = 1)`;
     const settled = this.#get<JobRow>(
       `UPDATE jobs SET state = :state, attempt = attempt - :given, crashes = crashes + :crash, timeout = :timeout,
          reason = :reason, failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL,
          leaseUntil = NULL, boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result,
          notBefore = CASE WHEN :isOver THEN notBefore ELSE :notBefore END, place = CASE WHEN :keepsPlace THEN place ELSE :place END,
-         ready = :ready, dueAt = CASE WHEN :isOver THEN NULL WHEN startedAt IS NOT NULL THEN deadlineAt
+         ready = :ready, dueAt = CASE WHEN :isOver THEN NULL WHEN startedAt IS NOT NULL AND NOT ${isFresh} THEN deadlineAt
            ELSE min(ifnull(queueDueAt, deadlineAt), ifnull(deadlineAt, queueDueAt)) END,
+         startedAt = CASE WHEN ${isFresh} THEN NULL ELSE startedAt END,
+         lastHeartbeatAt = CASE WHEN ${isFresh} THEN NULL ELSE lastHeartbeatAt END,
+         lastProgressAt = CASE WHEN ${isFresh} THEN NULL ELSE lastProgressAt END,
          history = history || ',' || json_set(:entry, '$.attempt', attempt)
        WHERE id = :id AND token IS :token AND (token IS NOT NULL OR state IN ('queued', 'retrying')) RETURNING *`,
       {
@@ -253,6 +275,7 @@ export class JobStore {
         token,
         state,
         given: state === 'queued' ? 1 : 0,
+        neverBegan: verdict.neverBegan ? 1 : 0,
         crash: verdict.crashed ? 1 : 0,
         timeout,
         reason,
@@ -314,7 +337,7 @@ export class JobStore {
         ...Object.fromEntries((states ?? []).map((state, index) => [`state${index}`, state])),
       },
     );
-    return page(found, ({ input, checkpoint, result, history }) => [input, checkpoint, result, history]);
+    return page(found, textsOf);
   }
 
   /** Ids of a page of the queue, in the order in which they will start, and where the next page begins. */
@@ -421,7 +444,8 @@ export class JobStore {
   }
 
   due(at: Instant): JobRow[] {
-    return this.#all('SELECT * FROM jobs WHERE dueAt <= :now ORDER BY dueAt LIMIT 100', { now: at.now });
+    const due = 'SELECT * FROM jobs WHERE dueAt <= :now ORDER BY dueAt LIMIT 100';
+    return page(this.#iterate<JobRow>(due, { now: at.now }), textsOf);
   }
 
   nextDueAt(at: Instant): number | null {
@@ -438,20 +462,31 @@ export class JobStore {
     return next === Infinity ? null : next;
   }
 
-  lapsed(at: Instant): JobRow[] {
+  /**
+   * `isSure`: false where a holder's lock was found missing for the first time: the thread of a process that lives may
+   * only be coming back. To be asked again in a moment. After a lock that nobody could write beside, `onlyGone`.
+   */
+  lapsed(at: Instant, onlyGone = false): { jobs: JobRow[]; isSure: boolean } {
     const { boot, holder: self } = this.#here;
     const holders = this.#all<{ holder: string }>(
       'SELECT DISTINCT holder FROM jobs WHERE token IS NOT NULL',
       {},
-    );
-    return holders.flatMap(({ holder }) => {
-      const isGone = holder !== self && !this.#here.isAlive(holder);
-      return this.#all<JobRow>(
-        `SELECT * FROM jobs WHERE token IS NOT NULL AND holder = :holder
-           AND (:isGone OR (leaseUntil < :monotonic AND boot = :boot)) LIMIT 500`,
-        { holder, isGone: isGone ? 1 : 0, monotonic: at.monotonic, boot },
+    ).map(({ holder }) => holder);
+    const now = performance.now();
+    const missing = holders.filter((holder) => holder !== self && !this.#here.isAlive(holder));
+    this.#missing = new Map(missing.map((holder) => [holder, this.#missing.get(holder) ?? now]));
+    const found = holders.flatMap((holder) => {
+      const isGone = now - (this.#missing.get(holder) ?? Infinity) >= missingMs;
+      return page(
+        this.#iterate<JobRow>(
+          `SELECT * FROM jobs WHERE token IS NOT NULL AND holder = :holder
+             AND (:isGone OR (NOT :onlyGone AND leaseUntil < :monotonic AND boot = :boot)) LIMIT 500`,
+          { holder, isGone: isGone ? 1 : 0, onlyGone: onlyGone ? 1 : 0, monotonic: at.monotonic, boot },
+        ),
+        textsOf,
       );
     });
+    return { jobs: found, isSure: [...this.#missing.values()].every((since) => now - since >= missingMs) };
   }
 
   adopt(at: Instant, id: string, token: string, owner: string, leaseMs: number): string {
@@ -548,6 +583,10 @@ export class JobStore {
     }
     return prepared;
   }
+}
+
+function textsOf({ input, checkpoint, result, history }: JobRow) {
+  return [input, checkpoint, result, history];
 }
 
 /** As much as is sent at a time. */

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { FinalState, JobState } from '../../machines/states.ts';
 import type { StopIntent, Verdict } from '../../machines/verdict.ts';
@@ -29,6 +30,8 @@ import { type JobStore, type QueuePlace, queueFirst } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const answersATurn = 32;
+/** After which a lock that is missing is missing for good: see JobStore.lapsed. */
+const lookAgainMs = 250;
 
 type Args<M extends StoreMethod> = JobStore[M] extends (at: never, ...args: infer A) => unknown ? A : never;
 
@@ -50,6 +53,7 @@ export class SqliteEngine implements Engine {
   #opening: Promise<void> | null = null;
   /** Transactions so far: with durability `full` each is one fsync. */
   commits = 0;
+  #isOpen = false;
   #gathered: Call[] = [];
   #received: Committed[] = [];
   #calls = 0;
@@ -86,14 +90,19 @@ export class SqliteEngine implements Engine {
     worker.once('exit', () => {
       opened.reject(reason);
       if (this.#worker !== worker) return;
+      const wasOpen = this.#isOpen;
+      this.#isOpen = false;
       this.#opening = null;
       this.#lost(reason);
+      // At once: with it went the lock that tells other processes that this one lives.
+      if (wasOpen && this.#clock !== null) this.#reach().catch(() => {});
     });
     worker.once('message', () => {
       worker.on('message', (committed: Committed) => this.#receive(committed));
       opened.resolve();
     });
     await opened.promise;
+    this.#isOpen = true;
     worker.unref();
   }
 
@@ -196,8 +205,11 @@ export class SqliteEngine implements Engine {
     return this.#call('nextDueAt');
   }
 
-  lapsed(): Promise<StoredJob[]> {
-    return this.#call('lapsed').then((rows) => rows.map(fromRow));
+  async lapsed(): Promise<StoredJob[]> {
+    const { jobs, isSure } = await this.#call('lapsed');
+    if (isSure) return jobs.map(fromRow);
+    await pause(lookAgainMs);
+    return (await this.#call('lapsed')).jobs.map(fromRow);
   }
 
   adopt(id: string, token: string, owner: string, leaseMs: number): Promise<string> {
@@ -296,7 +308,7 @@ export class SqliteEngine implements Engine {
 
 function errorOf(error: Extract<Answer, { error: unknown }>['error']): Error {
   return error.kind === 'stale'
-    ? new StaleAttemptError(error.jobId, error.write)
+    ? new StaleAttemptError(error.jobId, error.write, error.intent)
     : new EngineError(error.message);
 }
 
