@@ -307,7 +307,7 @@ export class Supervision {
   async #end(found: StuckJob[]): Promise<void> {
     if (found.length === 0) return;
     logFound(this.#options.logger, found.length);
-    for (const { id, kind } of found) await this.#options.acts.timeOutFound(id, kind);
+    await Promise.all(found.map(({ id, kind }) => this.#options.acts.timeOutFound(id, kind)));
   }
 
   /** One that cannot be started has failed, and does not take the others of its claim with it. */

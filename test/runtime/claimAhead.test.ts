@@ -4,7 +4,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
 import { defineJob, JobProcessor } from '../../src/index.ts';
 import { poisonJobs } from '../fixtures/poisonHost.ts';
@@ -129,4 +130,114 @@ test('a job that takes its host down is found out, and those claimed ahead of th
   // The first may have come before it was known whether it ran.
   expect([3, 4]).toContain(deaths);
   await client.stop();
+});
+
+test('what waits for its slot times out in the queue like the rest', async () => {
+  const processor = new JobProcessor({
+    engine: `sqlite:${path}`,
+    jobs,
+    logger: capturedLog().logger,
+    maxConcurrentJobs: 1,
+    queueTimeoutSeconds: 2,
+  });
+  await processor.submitMany('quick', numbers(1000));
+  await processor.start();
+  await until(() => ran.length > 300);
+  await processor.submit('slow', null, { priority: 1, queueTimeoutSeconds: Infinity });
+  await until(async () => {
+    const { completed, timedOut } = await processor.counts('quick');
+    return completed + timedOut === 1000;
+  });
+  expect((await processor.counts('quick')).completed).toBe(ran.length);
+  expect(ran.length).toBeLessThan(1000);
+  await processor.stop();
+});
+
+test('one that waits for its slot can be made the next', async () => {
+  const { processor } = await heldWith(50);
+  const waiting = [];
+  for await (const job of processor.list({ name: 'quick', limit: 50 })) waiting.push(job.id);
+  const id = waiting[0] as string;
+  await processor.startJob(id);
+  const queue = [];
+  for await (const queued of processor.jobQueue) queue.push(queued);
+  expect(queue[0]).toBe(id);
+  await processor.stop();
+});
+
+test('a claim ahead that fails does not leave the slots idle', async () => {
+  let isFailing = false;
+  class Failing extends SqliteEngine {
+    override async claim(claim: Parameters<SqliteEngine['claim']>[0]) {
+      if (claim.limit > 0 || !isFailing) return super.claim(claim);
+      throw new Error('no answer');
+    }
+  }
+  const { processor } = open(new Failing({ path }));
+  await processor.submitMany('quick', numbers(3000));
+  await processor.start();
+  await until(() => ran.length > 300);
+  isFailing = true;
+  await until(() => ran.length === 3000);
+  await processor.stop();
+  expect(ran).toEqual(numbers(3000));
+});
+
+describe('with two processors on a file', () => {
+  const flaky = defineJob({
+    retry: { maxAttempts: 3 },
+    run: async (_: null) => {
+      await hold.promise;
+      throw new Error('no');
+    },
+  });
+  const waits = defineJob({
+    run: (index: number, { signal }) => {
+      ran.push(index);
+      return Promise.race([hold.promise, aborted(signal)]);
+    },
+  });
+  const processors = () => {
+    const make = () =>
+      new JobProcessor({
+        engine: `sqlite:${path}`,
+        jobs: { flaky, waits },
+        logger: capturedLog().logger,
+        monitorIntervalSeconds: 0.2,
+      });
+    return [make(), make()] as const;
+  };
+
+  test('a cancel that meets a failing attempt ends the job: it is not retried, and waits for no lease', async () => {
+    const [worker, client] = processors();
+    await worker.start();
+    const job = await client.submit('flaky', null);
+    await until(async () => (await job.status()).state === 'running');
+    const cancelled = job.cancel('enough');
+    await until(async () => (await job.status()).state === 'stopping');
+    hold.resolve();
+    expect(await cancelled).toMatchObject({ state: 'cancelled', reason: 'enough', attempt: 1 });
+    expect((await job.status()).history.map(({ state }) => state)).toEqual([
+      'queued',
+      'running',
+      'stopping',
+      'cancelled',
+    ]);
+    await Promise.all([worker.stop(), client.stop()]);
+  });
+
+  test('the thread of one ends: the other does not take its jobs', async () => {
+    const thread = new Promise<Worker>((resolve) => process.once('worker', resolve));
+    const [owner, other] = processors();
+    await owner.start();
+    const submitted = await owner.submitMany('waits', numbers(10));
+    await until(() => ran.length === 10);
+    await other.start();
+    await (await thread).terminate();
+    await wait(2000);
+    hold.resolve();
+    await Promise.all(submitted.map((job) => job.result()));
+    expect(ran.toSorted((a, b) => a - b)).toEqual(numbers(10));
+    await Promise.all([owner.stop(), other.stop()]);
+  });
 });
