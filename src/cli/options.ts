@@ -22,3 +22,9 @@ export function addTolerances(text: string, known: Record<string, string> = {}):
   });
   return Object.fromEntries([...Object.entries(known), ...pairs]);
 }
+
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('Expected a port, 0 to 65535.');
+}

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { parseDuration } from './durations.ts';
-import { addNames, addTolerances } from './options.ts';
+import { addNames, addTolerances, parsePort } from './options.ts';
 import type { ReconcileRequest } from './reconcile.ts';
 
 export interface ReconcileCommand extends ReconcileRequest {
@@ -21,6 +21,7 @@ interface Options {
   heartbeatTimeout?: number;
   progressTimeout?: number;
   memory?: string;
+  inspect?: number | true;
   json?: true;
   quiet?: true;
 }
@@ -64,6 +65,11 @@ export function createProgram(
     .option('--heartbeat-timeout <time>', 'without a sign of life (default: 60)', parseDuration)
     .option('--progress-timeout <time>', 'without a finished chunk (default: 10m)', parseDuration)
     .option('--memory <amount>', 'for DuckDB, as 512MB or 2GB (default: 512MB)')
+    .option(
+      '--inspect [port]',
+      'serve the live page of this run, on this machine (default: a free port)',
+      parsePort,
+    )
     .option('--json', 'print the result as one JSON object, and nothing else, on standard output')
     .option('-q, --quiet', 'no progress and no log; the result and errors are still printed')
     .addHelpText('after', details)
@@ -116,6 +122,7 @@ function toCommand(left: string, right: string, options: Options): ReconcileComm
       ...(options.progressTimeout === undefined ? {} : { progressTimeoutSeconds: options.progressTimeout }),
     },
     isQuiet: options.quiet ?? false,
+    inspectPort: options.inspect === true ? 0 : (options.inspect ?? null),
     isJson: options.json ?? false,
   };
 }

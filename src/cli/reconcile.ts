@@ -2,7 +2,14 @@
 // staging in the out folder keeps what is done, so whatever ends this run, the same command goes on from there.
 
 import { basename } from 'node:path';
-import { ConfigurationError, type Job, JobProcessor, type JobSettings, type JobStatus } from '../index.ts';
+import {
+  ConfigurationError,
+  type Inspector,
+  type Job,
+  JobProcessor,
+  type JobSettings,
+  type JobStatus,
+} from '../index.ts';
 import {
   checkReconciliationInput,
   type ReconciliationInput,
@@ -30,6 +37,8 @@ export interface ReconcileRequest {
   /** What is not set here comes from the environment, else the defaults. */
   readonly timeouts: TimeoutSettings;
   readonly isQuiet: boolean;
+  /** Of the live page, 0 for a free one; null: no page. */
+  readonly inspectPort: number | null;
 }
 
 /** A pause before each further attempt: a machine in trouble gets some air. */
@@ -55,7 +64,7 @@ export async function reconcile(
 }
 
 async function runJob(
-  { input, timeouts, isQuiet }: ReconcileRequest,
+  { input, timeouts, isQuiet, inspectPort }: ReconcileRequest,
   screen: Screen,
   interruption: Interruption,
 ): Promise<Outcome> {
@@ -82,7 +91,12 @@ async function runJob(
   processor.on('unconfirmed', ({ attempt }) => {
     warn(`Attempt ${attempt} was killed, but is not proven to be gone: waiting for the proof.`);
   });
+  let inspector: Inspector | null = null;
   try {
+    if (inspectPort !== null) {
+      inspector = await openPage(processor, inspectPort);
+      screen.write(`Live page: ${inspector.url}#token=${inspector.token}`);
+    }
     // The job timeout is one attempt's. Who gives it on the command line means the whole run, so it is the
     // deadline too, unless the environment sets another.
     const deadlineSeconds = timeouts.jobTimeoutSeconds ?? processor.jobTimeoutSeconds;
@@ -106,7 +120,21 @@ async function runJob(
     return await outcomeOf({ job, story, interruption, startedAt, input });
   } finally {
     progress.end();
+    await inspector?.close();
     await processor.stop();
+  }
+}
+
+async function openPage(
+  processor: JobProcessor<{ reconciliation: typeof reconciliation }>,
+  port: number,
+): Promise<Inspector> {
+  try {
+    return await processor.inspect({ port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const got = code === 'EADDRINUSE' ? `${port}, which is taken` : message;
+    throw new ConfigurationError('--inspect', 'a port that is free', got, 'Without a number it finds one.');
   }
 }
 

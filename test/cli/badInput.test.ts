@@ -35,6 +35,7 @@ const cases: Record<string, { args?: string[]; right?: string | Uint8Array; says
     ]),
     says: /right\.csv: expected UTF-8 text, got other bytes at line 80002/,
   },
+  'a port that is none': { args: [...good, '--inspect', '99999'], says: /Expected a port, 0 to 65535/ },
   'no key': { args: ['reconcile', 'left.csv', 'right.csv'], says: /--key/ },
   'one file only': { args: ['reconcile', 'left.csv', '--key', 'id'], says: /right/ },
   'a third file': { args: [...good, 'x.csv'], says: /too many arguments/ },
