@@ -299,8 +299,14 @@ export class Supervision {
   }
 
   async #endDue(): Promise<void> {
-    const resting = await this.findStuck();
-    await this.#end(resting.filter(({ kind }) => kind === 'queue' || kind === 'deadline'));
+    // The engine names a bounded number of them at a time. Those that are named again could not be stored.
+    for (let tried = new Set<string>(); ; ) {
+      const due = (await this.findStuck()).filter(({ kind }) => kind === 'queue' || kind === 'deadline');
+      const fresh = due.filter(({ id }) => !tried.has(id));
+      if (fresh.length === 0) break;
+      await this.#end(fresh);
+      tried = new Set(due.map(({ id }) => id));
+    }
     this.#supervisor.send({ type: 'work.available' });
   }
 
