@@ -1,14 +1,28 @@
 import { defineConfig } from 'vitest/config';
 
+/** Code that hangs takes a core, ten cells at a time: nothing else runs beside them. */
+const alone = ['test/faults/**/*.test.ts', 'test/runtime/{isolation,processes}.test.ts'];
+
+const common = { pool: 'forks', maxConcurrency: 10, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    pool: 'forks',
-    // They mostly wait, so do the cells of the fault matrix: one file at a time needs 6 minutes.
-    maxWorkers: 2,
-    maxConcurrency: 10,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
     reporters: ['default', './test/support/countingReporter.ts'],
+    projects: [
+      {
+        // They mostly wait: two files at a time.
+        test: {
+          ...common,
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: alone,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: { ...common, name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
