@@ -141,7 +141,9 @@ async function ask<T>(system: System, task: string, value: object): Promise<T> {
   };
   try {
     const found = await say([task, value]);
-    await say(['remove', null]);
+    await say(['remove', null]).catch((error) =>
+      console.error(`bench: ${system.name}, remove: ${error.message}`),
+    );
     return found;
   } finally {
     killGroup(child);

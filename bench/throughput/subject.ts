@@ -103,6 +103,8 @@ process.on('disconnect', async () => {
   process.exit();
 });
 process.on('message', async ([name, value]: [keyof typeof tasks | 'remove', never]) => {
+  // What still runs of it may find its tables gone: no matter any more.
+  if (name === 'remove') process.on('uncaughtException', () => {}).on('unhandledRejection', () => {});
   try {
     const answer = name === 'remove' ? await (await system).remove() : await tasks[name](value);
     process.send?.({ value: name === 'remove' ? null : answer });
