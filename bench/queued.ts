@@ -13,6 +13,8 @@ import type { NewJob } from '../src/engines/engine.ts';
 import { JobStore } from '../src/engines/sqlite/jobStore.ts';
 import { migrate } from '../src/engines/sqlite/schema.ts';
 import { defineJob, JobProcessor } from '../src/index.ts';
+import { handedBack } from '../src/machines/verdict.ts';
+import { resolveSettings } from '../src/runtime/settings.ts';
 import { atMost, type Benchmark, median } from './benchmark.ts';
 
 const few = 1000;
@@ -76,12 +78,7 @@ const at = () => ({ now: Date.now(), monotonic: performance.now() });
 
 function fill(path: string, size: number): void {
   const { database, store } = openStore(path);
-  const settings = {
-    ...{ jobTimeoutSeconds: 7200, heartbeatTimeoutSeconds: 60, progressTimeoutSeconds: Infinity },
-    ...{ queueTimeoutSeconds: Infinity, deadlineSeconds: Infinity, graceSeconds: 5, memoryLimitMb: Infinity },
-    ...{ maxCrashes: 3, chunkSize: 1000 },
-    retry: { maxAttempts: 1, on: [], backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity } } as const,
-  };
+  const settings = resolveSettings([], { chunked: false, isolation: 'inline' });
   const common = {
     name: 'noop',
     settings,
@@ -115,17 +112,7 @@ function claimTimes(paths: readonly string[], rounds: number): number[][] {
       const claimed = store.claim(at(), { owner: 'me', limit: 10, ahead: 0, names: ['noop'], leaseMs: 1000 });
       if (round >= 0) times[index]?.push(performance.now() - began);
       // Back to where they were: every round finds the same.
-      for (const { id, token } of claimed) {
-        const nothing = {
-          timeout: null,
-          reason: null,
-          failure: null,
-          result: null,
-          stop: null,
-          notBefore: null,
-        };
-        store.settle(at(), id, token, { ...nothing, state: 'queued', crashed: false, neverBegan: false });
-      }
+      for (const { id, token } of claimed) store.settle(at(), id, token, handedBack);
       database.exec('COMMIT');
     }
   }

@@ -24,7 +24,7 @@ export interface ClaimAheadOptions {
 }
 
 export interface ClaimAheadHost {
-  /** Jobs came that were not waited for. */
+  /** Jobs may have come that were not waited for: to be claimed again. */
   refilled(): void;
   /** Gives a job that was not started back to the queue. */
   handBack(job: StoredJob): Promise<void>;
@@ -144,7 +144,7 @@ export class ClaimAhead {
       });
   }
 
-  /** What waits for too long, because the host was not there to start it, may be another's by now: it is never started. */
+  /** What waits for too long goes back: where the host was not there to start it, it may be another's by now. */
   #dropStale(): void {
     const since = this.#options.clock.monotonic() - this.#options.keptMs;
     const [oldest] = this.#waiting;
@@ -159,7 +159,7 @@ export class ClaimAhead {
     this.#timer = clock.setTimeout(
       () => {
         this.#timer = null;
-        this.#handBack(clock.monotonic() - keptMs).catch((error) => this.#host.failed(error));
+        this.#dropStale();
         this.#handBackLater();
       },
       oldest.since + keptMs - clock.monotonic(),

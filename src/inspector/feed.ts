@@ -4,20 +4,11 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Health, JobProcessor, JobState, JobStatus, Jobs } from '../index.ts';
+import { jobStates } from '../machines/states.ts';
 
 const intervalMs = 250;
 /** Counts and health ask the engine: not with each message. */
 const askedEach = 4;
-const states: readonly JobState[] = [
-  'queued',
-  'running',
-  'stopping',
-  'retrying',
-  'completed',
-  'failed',
-  'timedOut',
-  'cancelled',
-];
 /** Of transitions in one message: more than an eye can follow. */
 const mostTransitions = 200;
 
@@ -94,14 +85,14 @@ export class Feed {
   }
 
   #begin(): void {
-    for (const state of states) this.#processor.on(state, this.#listener);
+    for (const state of jobStates) this.#processor.on(state, this.#listener);
     this.#timer = setInterval(() => this.#round(), intervalMs);
   }
 
   #rest(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    for (const state of states) this.#processor.off(state, this.#listener);
+    for (const state of jobStates) this.#processor.off(state, this.#listener);
     this.#told.clear();
     this.#transitions = [];
   }

@@ -104,7 +104,7 @@ class PageInspector implements Inspector {
   handle(request: IncomingMessage, response: ServerResponse): void {
     response.on('error', () => {});
     this.#answer(request, response).catch((error: unknown) => {
-      const status = statusOf(error);
+      const status = httpStatusOf(error);
       if (status === 500) this.#logger.error({ err: error }, `inspect: ${(error as Error).message}`);
       send(response, status, { error: (error as Error).message });
     });
@@ -226,7 +226,7 @@ function send(response: ServerResponse, status: number, body: unknown, type = 'a
   response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
 }
 
-function statusOf(error: unknown): number {
+function httpStatusOf(error: unknown): number {
   if (error instanceof JobNotFoundError) return 404;
   return error instanceof ConfigurationError || error instanceof InputError || error instanceof URIError
     ? 400

@@ -74,7 +74,8 @@ export function isRetried(intent: StopIntent): boolean {
   );
 }
 
-const blank = {
+/** What a verdict says where nothing else is said. */
+export const blank = {
   timeout: null,
   reason: null,
   failure: null,

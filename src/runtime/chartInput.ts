@@ -7,7 +7,7 @@ import type { StoredJob } from '../engines/engine.ts';
 import { jobMachine } from '../machines/job.ts';
 import type { JobChartInput, JobEvent } from '../machines/jobMessages.ts';
 import type { JobState } from '../machines/states.ts';
-import type { Verdict } from '../machines/verdict.ts';
+import { blank, type Verdict } from '../machines/verdict.ts';
 
 export function chartInput(job: StoredJob, now: number, isKillable: boolean): JobChartInput {
   const { settings } = job;
@@ -42,14 +42,10 @@ export function stepAtRest(job: StoredJob, event: JobEvent, now: number): Verdic
   if (next.value === atRest.value) return null;
   const { intent } = next.context;
   return {
+    ...blank,
     state: next.value as JobState & Verdict['state'],
     timeout: intent?.kind === 'timeout' ? intent.timeout : null,
     reason: intent?.kind === 'cancel' ? intent.reason : null,
     failure: job.failure,
-    result: null,
-    stop: null,
-    notBefore: null,
-    crashed: false,
-    neverBegan: false,
   };
 }

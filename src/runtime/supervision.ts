@@ -60,7 +60,7 @@ export class Supervision {
   readonly #unwatch: () => void;
   #quiet = Promise.withResolvers<void>();
   #isWakeDue = false;
-  #isDraining = false;
+  isDraining = false;
   #pruning: Promise<void> | null = null;
   /** Slots on their way from one attempt to the next. */
   #passing = 0;
@@ -133,13 +133,13 @@ export class Supervision {
     this.#wake();
   }
 
-  get isDraining(): boolean {
-    return this.#isDraining;
-  }
-
   /** After an attempt of so many ms. */
   slotFreed(ms: number): void {
     this.#ahead.attemptTook(ms);
+    this.#passSlot();
+  }
+
+  #passSlot(): void {
     if (this.#ahead.size === 0) {
       this.#freeSlot();
       return;
@@ -155,7 +155,7 @@ export class Supervision {
     this.#passing -= slots;
     if (this.#passing > 0) setImmediate(() => this.#passSlots());
     for (let slot = 0; slot < slots; slot += 1) {
-      const job = this.#isDraining ? null : this.#ahead.next();
+      const job = this.isDraining ? null : this.#ahead.next();
       if (job === null) this.#freeSlot();
       else this.#start(job);
     }
@@ -169,7 +169,7 @@ export class Supervision {
   /** Called when an attempt ended, or proved impossible to end: a drain may be over. */
   checkQuiet(): void {
     if (
-      this.#isDraining &&
+      this.isDraining &&
       !this.#supervisor.getSnapshot().matches({ claiming: 'closing' }) &&
       this.#options.live.isQuiet()
     ) {
@@ -211,7 +211,7 @@ export class Supervision {
   /** Claims nothing more; resolves when no attempt is left but those that cannot be proven over. */
   async drain(graceMs: number): Promise<void> {
     const { clock, live, logger } = this.#options;
-    this.#isDraining = true;
+    this.isDraining = true;
     if (this.#supervisor.getSnapshot().status === 'active')
       this.#supervisor.send({ type: 'processor.drain' });
     const handedBack = this.#ahead.close().catch((error) => this.engineFailed(error));
@@ -280,7 +280,7 @@ export class Supervision {
     const prune = async (states: readonly FinalState[], keptMs: number) => {
       if (keptMs === Infinity) return;
       const endedBefore = clock.now() - keptMs;
-      while (!this.#isDraining && (await engine.prune(states, endedBefore))) await new Promise(setImmediate);
+      while (!this.isDraining && (await engine.prune(states, endedBefore))) await new Promise(setImmediate);
     };
     await prune(['completed'], keepCompletedMs);
     await prune(['failed', 'timedOut', 'cancelled'], keepFailedMs);
@@ -326,7 +326,7 @@ export class Supervision {
     } catch (error) {
       logger.error({ err: error }, `job ${job.id} could not be started: ${(error as Error).message}`);
       await acts.fail(job, error).catch((reason) => this.engineFailed(reason));
-      queueMicrotask(() => this.slotFreed(Infinity));
+      queueMicrotask(() => this.#passSlot());
     }
   }
 

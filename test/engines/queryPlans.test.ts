@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { JobStore, queueFirst } from '../../src/engines/sqlite/jobStore.ts';
 import { migrate } from '../../src/engines/sqlite/schema.ts';
-import { settings } from './contract.ts';
+import { settings, verdict } from './contract.ts';
 
 const database = new DatabaseSync(':memory:');
 migrate(database, ':memory:');
@@ -20,7 +20,6 @@ const recording = {
 const at = { now: 1000, monotonic: 1000 };
 const store = new JobStore(recording, { boot: 'b', holder: 'h', isAlive: () => false }, () => {});
 const job = { name: 'x', input: '1', settings, priority: 0, notBefore: null, retryOf: null };
-const verdict = { timeout: null, reason: null, failure: null, result: '1', stop: null, notBefore: null };
 
 function useAll(): void {
   store.submit(at, [
@@ -36,14 +35,9 @@ function useAll(): void {
   store.lapsed({ now: 2000, monotonic: 2000 });
   const adopted = store.adopt(at, 'a', token, 'p', 10);
   store.recordIntent(at, 'a', null, { kind: 'handBack' });
-  store.settle(at, 'a', adopted, { ...verdict, state: 'queued', crashed: true, neverBegan: false });
+  store.settle(at, 'a', adopted, verdict('queued', { crashed: true }));
   const [again] = claim();
-  store.settle(at, again?.id as string, again?.token as string, {
-    ...verdict,
-    state: 'completed',
-    crashed: false,
-    neverBegan: false,
-  });
+  store.settle(at, again?.id as string, again?.token as string, verdict('completed', { result: '1' }));
   store.promote(at, 'b');
   store.get(at, 'b');
   for (const query of [

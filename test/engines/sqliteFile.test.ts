@@ -17,7 +17,7 @@ import type { SqliteWord } from '../fixtures/sqliteHost.ts';
 import { capturedLog } from '../support/capturedLog.ts';
 import { isAlive } from '../support/processes.ts';
 import { SpawnedHost, wait } from '../support/spawnedHost.ts';
-import { settings } from './contract.ts';
+import { settings, verdict } from './contract.ts';
 
 let folder: string;
 let path: string;
@@ -31,6 +31,7 @@ const worker = (file = path) =>
   new SpawnedHost<SqliteWord>(new URL('../fixtures/sqliteHost.ts', import.meta.url), { path: file });
 const open = () =>
   new JobProcessor({ engine: `sqlite:${path}`, jobs: { counting }, logger: capturedLog().logger });
+const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
 const journal = () => join(folder, 'journal');
 const chunksRun = () => readFileSync(journal(), 'utf8').trim().split('\n').map(Number);
 
@@ -183,7 +184,6 @@ describe('with a worker in another process', () => {
 test('a process that commits back to back does not keep the heartbeats of another waiting', async () => {
   const engine = new SqliteEngine({ path });
   await engine.open(systemClock);
-  const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
   await engine.submit([{ ...newJob, id: 'a', idempotencyKey: null }]);
   const [job] = await engine.claim({ owner: 'me', limit: 1, ahead: 0, names: ['x'], leaseMs: 15_000 });
   await using committer = new SpawnedHost<{ committing: true }>(
@@ -269,7 +269,6 @@ describe('a file that cannot be used is refused by its name, and with what to do
 test('what was asked for while a commit was under way is in the next: many calls, few transactions', async () => {
   const engine = new SqliteEngine({ path });
   await engine.open(systemClock);
-  const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
   const submit = async (first: number) => {
     for (let id = first; id < first + 20; id += 1)
       await engine.submit([{ ...newJob, id: `job-${id}`, idempotencyKey: null }]);
@@ -284,7 +283,6 @@ test('what was asked for while a commit was under way is in the next: many calls
 test('a call that cannot be carried out fails alone, and leaves nothing of it behind', async () => {
   const engine = new SqliteEngine({ path });
   await engine.open(systemClock);
-  const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
   const job = (id: string) => ({ ...newJob, id, idempotencyKey: null });
   const [first, twice, last] = await Promise.allSettled([
     engine.submit([job('a')]),
@@ -314,7 +312,6 @@ test('what a caller asks for in pages is all there, however large its jobs are',
 test('a job that appended very many rows is gone at once, its rows by and by', async () => {
   const engine = new SqliteEngine({ path });
   await engine.open(systemClock);
-  const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
   // The newest job of a file is never removed: its place in it would be given again.
   await engine.submit([
     { ...newJob, id: 'a', idempotencyKey: null },
@@ -324,10 +321,7 @@ test('a job that appended very many rows is gone at once, its rows by and by', a
   const token = job?.token as string;
   const rows = Array.from({ length: 12_000 }, () => '1');
   await engine.checkpoint({ id: 'a', token, chunk: 1, checkpoint: '1', rows, items: 1, total: null });
-  await engine.settle('a', token, {
-    ...{ state: 'completed', timeout: null, reason: null, failure: null, result: '1' },
-    ...{ stop: null, notBefore: null, crashed: false, neverBegan: false },
-  });
+  await engine.settle('a', token, verdict('completed', { result: '1' }));
   let parts = 0;
   while (await engine.prune(['completed'], Date.now() + 1000)) {
     parts += 1;

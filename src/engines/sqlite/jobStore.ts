@@ -550,23 +550,28 @@ export class JobStore {
   }
 
   #run(sql: string, bindings: Bindings): void {
-    const { statement, names } = this.#statement(sql);
-    statement.run(...names.map((name) => bindings[name] as SQLInputValue));
+    const { statement, values } = this.#bound(sql, bindings);
+    statement.run(...values);
   }
 
   #get<Row>(sql: string, bindings: Bindings): Row | undefined {
-    const { statement, names } = this.#statement(sql);
-    return statement.get(...names.map((name) => bindings[name] as SQLInputValue)) as Row | undefined;
+    const { statement, values } = this.#bound(sql, bindings);
+    return statement.get(...values) as Row | undefined;
   }
 
   #iterate<Row>(sql: string, bindings: Bindings): Iterable<Row> {
-    const { statement, names } = this.#statement(sql);
-    return statement.iterate(...names.map((name) => bindings[name] as SQLInputValue)) as Iterable<Row>;
+    const { statement, values } = this.#bound(sql, bindings);
+    return statement.iterate(...values) as Iterable<Row>;
   }
 
   #all<Row>(sql: string, bindings: Bindings): Row[] {
+    const { statement, values } = this.#bound(sql, bindings);
+    return statement.all(...values) as Row[];
+  }
+
+  #bound(sql: string, bindings: Bindings): { statement: StatementSync; values: SQLInputValue[] } {
     const { statement, names } = this.#statement(sql);
-    return statement.all(...names.map((name) => bindings[name] as SQLInputValue)) as Row[];
+    return { statement, values: names.map((name) => bindings[name] as SQLInputValue) };
   }
 
   /** Its parameters are bound by place: by name costs node:sqlite twice the time of the whole insert. */
