@@ -9,6 +9,8 @@ export interface AccessRules {
   /** Names, without port, by which the server may be reached. */
   readonly hosts: ReadonlySet<string>;
   readonly token: string;
+  /** Other pages that may read by WebSocket: an inspector on the web, say. */
+  readonly origins: ReadonlySet<string>;
 }
 
 export interface Refusal {
@@ -19,12 +21,27 @@ export interface Refusal {
 export const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Null: it may read. */
-export function refuseReading({ headers }: IncomingMessage, { hosts }: AccessRules): Refusal | null {
+export function refuseReading(request: IncomingMessage, rules: AccessRules): Refusal | null {
+  return refuseHost(request, rules) ?? refuseForeign(request);
+}
+
+/** Browsers let any page open a WebSocket to anywhere: those that may are named. Null: it may read. */
+export function refuseSocket(request: IncomingMessage, rules: AccessRules): Refusal | null {
+  const isNamed = rules.origins.has(request.headers.origin ?? '');
+  return refuseHost(request, rules) ?? (isNamed ? null : refuseForeign(request));
+}
+
+function refuseHost({ headers }: IncomingMessage, { hosts }: AccessRules): Refusal | null {
   const host = headers.host ?? '';
   const name = host.replace(/:\d+$/, '').toLowerCase();
   if (!hosts.has(name))
     return { status: 403, message: `host: expected ${[...hosts].join(', ')}, got ${name || 'none'}.` };
-  const { origin } = headers;
+  return null;
+}
+
+/** From a page that is not this one. */
+function refuseForeign({ headers }: IncomingMessage): Refusal | null {
+  const { host, origin } = headers;
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
     return { status: 403, message: 'origin: expected the page itself, got another one.' };
   const site = headers['sec-fetch-site'];

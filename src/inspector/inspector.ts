@@ -4,8 +4,15 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import {
   ConfigurationError,
@@ -18,9 +25,17 @@ import {
   type ListQuery,
 } from '../index.ts';
 import { jobMachine } from '../machines/job.ts';
-import { type AccessRules, loopbackNames, refuseActing, refuseReading } from './access.ts';
+import type { Inspection } from '../runtime/inspection.ts';
+import { type AccessRules, loopbackNames, refuseActing, refuseReading, refuseSocket } from './access.ts';
+import { ActorFeed } from './actorFeed.ts';
 import { layOut } from './chartLayout.ts';
 import { Feed } from './feed.ts';
+import { type JobDetail, jobDetail } from './jobDetail.ts';
+import { JobLines } from './jobLines.ts';
+import { Redaction } from './redaction.ts';
+import { InspectorSockets, type Protocol } from './sockets.ts';
+import { type StatelyWire, statelyWire } from './stately.ts';
+import { xstate4Watcher } from './xstate4.ts';
 
 export interface InspectOptions {
   /** Default 0: a free one. Null: none, the page is mounted in a server of yours. */
@@ -31,6 +46,12 @@ export interface InspectOptions {
   allowedHosts?: readonly string[];
   /** What acting wants. Default: a new one each time, printed in the log. */
   token?: string;
+  /** Secrets in inputs, checkpoints, results, log lines and events, as paths of pino's `redact` that count from each of these. */
+  redact?: readonly string[];
+  /** Default false. True: the Stately Inspector is served as well, by the package `@statelyai/inspect`. */
+  stately?: boolean;
+  /** Origins of other pages whose state-chart inspectors may read, `https://stately.ai` say. They cannot act. */
+  allowedOrigins?: readonly string[];
 }
 
 export interface Inspector extends AsyncDisposable {
@@ -42,6 +63,11 @@ export interface Inspector extends AsyncDisposable {
    * mounted. Its own address must end with a slash.
    */
   handle(request: IncomingMessage, response: ServerResponse): void;
+  /**
+   * For a server of your own, for its `upgrade` event: the WebSockets of the state-chart inspectors, `xstate` and `stately`,
+   * with a `url` as `handle` takes it.
+   */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): Promise<void>;
 }
 
@@ -53,11 +79,22 @@ const files: Record<string, { file: URL; type: string }> = {
   '/page.js': { file: new URL('./page/page.js', import.meta.url), type: 'text/javascript; charset=utf-8' },
   '/page.css': { file: new URL('./page/page.css', import.meta.url), type: 'text/css; charset=utf-8' },
 };
+const statelyFiles: typeof files = {
+  '/stately.html': {
+    file: new URL('./page/stately.html', import.meta.url),
+    type: 'text/html; charset=utf-8',
+  },
+  '/stately.js': {
+    file: new URL('./page/stately.js', import.meta.url),
+    type: 'text/javascript; charset=utf-8',
+  },
+};
 const library = 'htm/preact/standalone';
 
+const ownOnly =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const securityHeaders = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'content-security-policy': ownOnly,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
@@ -71,20 +108,48 @@ class PageInspector implements Inspector {
   readonly #logger: Logger;
   readonly #rules: AccessRules;
   readonly #feed: Feed;
+  readonly #inspection: Inspection;
+  readonly #redaction: Redaction;
+  readonly #lines = new JobLines();
+  readonly #unwatchLines: () => void;
+  readonly #sockets: InspectorSockets;
+  readonly #isStately: boolean;
   #server: Server | null = null;
   #chart: string | null = null;
 
   constructor(
     processor: JobProcessor<Jobs>,
+    inspection: Inspection,
     logger: Logger,
-    { host, allowedHosts = [], token }: InspectOptions,
+    { host, allowedHosts = [], token, redact = [], allowedOrigins = [] }: InspectOptions,
+    stately: StatelyWire | null,
   ) {
+    this.#redaction = new Redaction(redact);
     this.#processor = processor;
+    this.#inspection = inspection;
     this.#logger = logger;
     this.token = token ?? randomBytes(24).toString('base64url');
     const names = [...loopbackNames, ...(host === undefined ? [] : [host]), ...allowedHosts];
-    this.#rules = { hosts: new Set(names.map((name) => name.toLowerCase())), token: this.token };
+    this.#rules = {
+      hosts: new Set(names.map((name) => name.toLowerCase())),
+      token: this.token,
+      origins: new Set(allowedOrigins),
+    };
     this.#feed = new Feed(processor);
+    this.#unwatchLines = inspection.watchLines((line) => this.#lines.add(line));
+    this.#isStately = stately !== null;
+    this.#sockets = new InspectorSockets(this.#protocols(stately), logger);
+  }
+
+  #protocols(stately: StatelyWire | null): Map<string, Protocol> {
+    const actors = new ActorFeed(this.#inspection, this.#logger);
+    const begin = (wire: StatelyWire) => (send: (message: object) => void) =>
+      actors.add(wire(send, this.#redaction));
+    const isGreeting = (message: unknown) => (message as { type?: unknown })?.type === 'xstate.inspecting';
+    const protocols = new Map<string, Protocol>();
+    protocols.set('/xstate', { greeting: isGreeting, begin: begin(xstate4Watcher) });
+    if (stately !== null) protocols.set('/stately', { greeting: null, begin: begin(stately) });
+    return protocols;
   }
 
   async listen(port: number, host: string): Promise<void> {
@@ -92,6 +157,7 @@ class PageInspector implements Inspector {
     server.maxConnections = mostConnections;
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;
+    server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
     server.listen(port, host);
     await once(server, 'listening');
     server.unref();
@@ -99,6 +165,7 @@ class PageInspector implements Inspector {
     const { port: bound, address, family } = server.address() as AddressInfo;
     this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}/`;
     this.#logger.info({ url: this.url }, `inspect: ${this.url}#token=${this.token}`);
+    if (this.#isStately) this.#logger.info(`inspect: Stately Inspector at ${this.url}stately.html`);
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -108,6 +175,15 @@ class PageInspector implements Inspector {
       if (status === 500) this.#logger.error({ err: error }, `inspect: ${(error as Error).message}`);
       send(response, status, { error: (error as Error).message });
     });
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => {});
+    const refusal = refuseSocket(request, this.#rules);
+    const { pathname } = new URL(request.url ?? '/', 'http://page');
+    if (refusal !== null) turnAway(socket, refusal.status, refusal.message);
+    else if (!this.#sockets.accept(pathname, request, socket, head))
+      turnAway(socket, 404, `${pathname}: no such WebSocket`);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -127,8 +203,7 @@ class PageInspector implements Inspector {
     if (pathname === '/queue') return send(response, 200, await this.#queue());
     if (pathname === '/jobs') return send(response, 200, await this.#list(searchParams));
     const id = /^\/jobs\/([^/]+)$/.exec(pathname)?.[1];
-    if (id !== undefined)
-      return send(response, 200, await (await this.#processor.get(decodeURIComponent(id))).status());
+    if (id !== undefined) return send(response, 200, await this.#detail(decodeURIComponent(id)));
     if (pathname === '/library.js')
       return send(
         response,
@@ -136,9 +211,22 @@ class PageInspector implements Inspector {
         readFileSync(new URL(import.meta.resolve(library))),
         'text/javascript; charset=utf-8',
       );
-    const found = files[pathname];
+    const found = files[pathname] ?? (this.#isStately ? statelyFiles[pathname] : undefined);
     if (found === undefined) return send(response, 404, { error: `${pathname}: no such page` });
-    return send(response, 200, readFileSync(found.file), found.type);
+    secured(response);
+    // The one page that needs another.
+    if (pathname === '/stately.html')
+      response.setHeader('content-security-policy', `${ownOnly}; frame-src https://stately.ai`);
+    response.writeHead(200, { 'content-type': found.type }).end(readFileSync(found.file));
+  }
+
+  #detail(id: string): Promise<JobDetail> {
+    return jobDetail(id, {
+      processor: this.#processor,
+      inspection: this.#inspection,
+      lines: this.#lines,
+      redaction: this.#redaction,
+    });
   }
 
   async #list(params: URLSearchParams): Promise<{ jobs: JobStatus[]; next: string | null }> {
@@ -153,7 +241,7 @@ class PageInspector implements Inspector {
       limit,
     };
     const jobs: JobStatus[] = [];
-    for await (const job of this.#processor.list(query)) jobs.push(job);
+    for await (const job of this.#processor.list(query)) jobs.push(this.#redaction.redacted(job));
     return { jobs, next: jobs.length === limit ? (jobs.at(-1)?.id ?? null) : null };
   }
 
@@ -163,7 +251,7 @@ class PageInspector implements Inspector {
     for await (const id of this.#processor.jobQueue) {
       // Started meanwhile, and gone: asked again next time.
       const next = await this.#processor.get(id).then(
-        (job) => job.status(),
+        async (job) => this.#redaction.redacted(await job.status()),
         () => null,
       );
       return { length, next };
@@ -183,13 +271,16 @@ class PageInspector implements Inspector {
     if (act === '') return send(response, 404, { error: `${pathname}: no such act` });
     const job = await this.#processor.get(decodeURIComponent(id));
     this.#logger.warn({ who, jobId: job.id }, `${act} of job ${job.id} asked for on the page by ${who}`);
-    if (act === 'cancel') return send(response, 200, await job.cancel(reason ?? `by ${who}`));
-    if (act === 'timeout') return send(response, 200, await this.#processor.timeoutJob(job.id));
-    return send(response, 200, await (await this.#processor.retry(job.id)).status());
+    const told = (status: JobStatus) => send(response, 200, this.#redaction.redacted(status));
+    if (act === 'cancel') return told(await job.cancel(reason ?? `by ${who}`));
+    if (act === 'timeout') return told(await this.#processor.timeoutJob(job.id));
+    return told(await (await this.#processor.retry(job.id)).status());
   }
 
   async close(): Promise<void> {
     this.#feed.close();
+    this.#unwatchLines();
+    this.#sockets.close();
     const server = this.#server;
     if (server === null) return;
     this.#server = null;
@@ -206,10 +297,12 @@ class PageInspector implements Inspector {
 
 export async function startInspector(
   processor: JobProcessor<Jobs>,
+  inspection: Inspection,
   logger: Logger,
   options: InspectOptions,
 ): Promise<Inspector> {
-  const inspector = new PageInspector(processor, logger, options);
+  const stately = options.stately === true ? await statelyWire() : null;
+  const inspector = new PageInspector(processor, inspection, logger, options, stately);
   const { port = 0, host = '127.0.0.1' } = options;
   if (port !== null) await inspector.listen(port, host);
   return inspector;
@@ -224,6 +317,13 @@ function send(response: ServerResponse, status: number, body: unknown, type = 'a
   if (response.headersSent) return void response.destroy();
   secured(response).writeHead(status, { 'content-type': type });
   response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+}
+
+function turnAway(socket: Duplex, status: number, message: string): void {
+  const body = JSON.stringify({ error: message });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 function httpStatusOf(error: unknown): number {

@@ -11,11 +11,12 @@ import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Beat, BeatReply, Engine, FrozenSettings, ProcessGroup, StoredJob } from '../engines/engine.ts';
 import { claimedJobMachine } from '../machines/job.ts';
-import type { JobEmitted, JobEvent } from '../machines/jobMessages.ts';
+import type { JobChartContext, JobEmitted, JobEvent } from '../machines/jobMessages.ts';
 import { stopBudgetMs } from '../machines/ladder.ts';
 import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
 import { chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
+import type { RootActor } from './inspection.ts';
 import { logTimeout, logTransition } from './logLines.ts';
 import { type Due, type JobEvents, type JobStatus, type LiveView, soonestFirst, statusOf } from './status.ts';
 
@@ -52,6 +53,8 @@ export interface LiveJobsHost {
   /** A live attempt has something that must not wait for the next round. */
   beatSoon(): void;
   engineFailed(error: unknown): void;
+  /** A chart is about to start. */
+  starts(root: () => Pick<RootActor, 'ref' | 'name'>): void;
   /** A job that is or was alive here came to a new state, or finished a chunk. */
   changed(what: keyof JobEvents, status: () => JobStatus): void;
 }
@@ -101,6 +104,15 @@ export class LiveJobs {
 
   has(id: string): boolean {
     return this.#live.has(id);
+  }
+
+  *roots(): Iterable<Pick<RootActor, 'ref' | 'name'>> {
+    for (const live of this.#live.values()) yield rootOf(live);
+  }
+
+  /** Of the live chart. */
+  contextOf(id: string): JobChartContext | null {
+    return this.#live.get(id)?.actor.getSnapshot().context ?? null;
   }
 
   /** As known here, without asking the engine. */
@@ -216,6 +228,7 @@ export class LiveJobs {
       error: (error) => this.#broken(live, error as Error),
     });
     actor.on('*', (emitted) => this.#announce(emitted, live));
+    this.#host.starts(() => rootOf(live));
     actor.start();
   }
 
@@ -389,6 +402,10 @@ export class LiveJobs {
     if (this.#live.get(live.job.id) === live) this.#live.delete(live.job.id);
     live.actor.stop();
   }
+}
+
+function rootOf({ actor, job }: LiveJob): Pick<RootActor, 'ref' | 'name'> {
+  return { ref: actor, name: `${job.name} ${job.id} attempt ${job.attempt}` };
 }
 
 /** The watchdog is the last line: it gives the ladder all its time first. */

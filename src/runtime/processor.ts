@@ -12,9 +12,11 @@ import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
 import { type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
 import { ConfigurationError, describeValue, EngineError, InputError, JobNotFoundError } from './errors.ts';
+import { type Inspection, Listeners, type RootActor } from './inspection.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { checkQuery, type ListQuery } from './jobQuery.ts';
 import { LiveJobs } from './liveJobs.ts';
+import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
 import { checkNumber } from './settings.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
@@ -47,6 +49,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #acts: Acts;
   readonly #access: JobAccess;
   readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
+  readonly #rootWatchers = new Listeners<RootActor>();
+  readonly #logTap: LogTap;
   #opening: Promise<Engine> | null = null;
   #supervision: Supervision | null = null;
   #stopping: Promise<void> | null = null;
@@ -63,15 +67,20 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.chunkSize = defaults.chunkSize ?? 1000;
     this.jobTimeoutSeconds = defaults.jobTimeoutSeconds ?? 7200;
     this.#isolations = new Isolations(this.#options.spares, library);
+    const jobLogger = logger.child({});
+    this.#logTap = new LogTap(jobLogger);
     this.#live = new LiveJobs({
       engine,
       clock,
-      logger,
+      logger: jobLogger,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
       slotFreed: (ms) => this.#supervision?.slotFreed(ms),
       beatSoon: () => this.#supervision?.beatSoon(),
       engineFailed: (error) => this.#supervision?.engineFailed(error),
+      starts: (root) => {
+        if (!this.#rootWatchers.isEmpty) this.#rootWatchers.tell(this.#underSupervisor(root()));
+      },
       changed: (what, status) => {
         this.#supervision?.checkQuiet();
         this.#announce(what, status);
@@ -136,6 +145,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
       keepCompletedMs: this.#options.keepCompletedSeconds * 1000,
       keepFailedMs: this.#options.keepFailedSeconds * 1000,
+      starts: (root) => this.#rootWatchers.tell(root),
     });
     this.#isolations.prepare(new Set([...this.#options.jobs.values()].map(isolationOf)));
     this.#supervision.start();
@@ -319,7 +329,21 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   async inspect(options: InspectOptions = {}): Promise<Inspector> {
     // Loaded when somebody looks.
     const { startInspector } = await import('../inspector/inspector.ts');
-    return startInspector(this as unknown as JobProcessor<Jobs>, this.#options.logger, options);
+    const inspection: Inspection = {
+      roots: () => [
+        ...(this.#supervision?.roots() ?? []),
+        ...[...this.#live.roots()].map((root) => this.#underSupervisor(root)),
+      ],
+      watchRoots: (started) => this.#rootWatchers.add(started),
+      watchLines: (written) => this.#logTap.watch(written),
+      stored: async (id) => storedJob(await this.#open(), id),
+      contextOf: (id) => this.#live.contextOf(id),
+    };
+    return startInspector(this as unknown as JobProcessor<Jobs>, inspection, this.#options.logger, options);
+  }
+
+  #underSupervisor(root: Pick<RootActor, 'ref' | 'name'>): RootActor {
+    return { ...root, parent: this.#supervision?.supervisor ?? null, isJob: true };
   }
 
   #slotsLost(): void {

@@ -2,7 +2,7 @@
 // at rest and the keeper of the leases, started together and stopped together.
 
 import type { Logger } from 'pino';
-import { createActor, fromPromise } from 'xstate';
+import { type ActorRefFrom, type AnyActorRef, createActor, fromPromise } from 'xstate';
 import { ClaimAhead } from '../actors/claimAhead.ts';
 import { createDueTimer } from '../actors/dueTimer.ts';
 import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
@@ -13,6 +13,7 @@ import { monitorMachine } from '../machines/monitor.ts';
 import { type FinalState, isAtRest, type TimeoutKind } from '../machines/states.ts';
 import { supervisorMachine } from '../machines/supervisor.ts';
 import type { Acts } from './acts.ts';
+import type { RootActor } from './inspection.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
 
@@ -25,11 +26,6 @@ const beatIntervalMs = 1_000;
 const unansweredMs = 5_000;
 /** Of jobs that wait here. */
 const startsATurn = 8;
-
-interface Stoppable {
-  start(): unknown;
-  stop(): unknown;
-}
 
 export interface StuckJob {
   readonly id: string;
@@ -48,6 +44,8 @@ export interface SupervisionOptions {
   readonly monitorIntervalMs: number;
   readonly keepCompletedMs: number;
   readonly keepFailedMs: number;
+  /** An actor is about to start. */
+  starts(root: RootActor): void;
 }
 
 export class Supervision {
@@ -56,7 +54,7 @@ export class Supervision {
   readonly #ahead: ClaimAhead;
   readonly #dueTimer;
   readonly #leaseKeeper;
-  #monitor: Stoppable | null = null;
+  #monitor: ActorRefFrom<typeof monitorMachine> | null = null;
   readonly #unwatch: () => void;
   #quiet = Promise.withResolvers<void>();
   #isWakeDue = false;
@@ -125,12 +123,30 @@ export class Supervision {
   }
 
   start(): void {
+    for (const root of this.roots()) this.#options.starts(root);
     this.#supervisor.start();
     this.#leaseKeeper.start();
     this.#dueTimer.start();
     this.startMonitor();
     this.#recover().catch((error) => this.engineFailed(error));
     this.#wake();
+  }
+
+  get supervisor(): AnyActorRef {
+    return this.#supervisor;
+  }
+
+  roots(): RootActor[] {
+    return [
+      { ref: this.#supervisor, name: 'supervisor', parent: null, isJob: false },
+      this.#rootOf(this.#leaseKeeper, 'lease keeper'),
+      this.#rootOf(this.#dueTimer, 'due timer'),
+      ...(this.#monitor === null ? [] : [this.#rootOf(this.#monitor, 'monitor')]),
+    ];
+  }
+
+  #rootOf(ref: AnyActorRef, name: string): RootActor {
+    return { ref, name, parent: this.#supervisor, isJob: false };
   }
 
   /** After an attempt of so many ms. */
@@ -199,8 +215,9 @@ export class Supervision {
       this.engineFailed(error);
       logger.error({ err: error }, `the monitor's sweep failed: ${(error as Error).message}`);
     });
-    monitor.start();
     this.#monitor = monitor;
+    this.#options.starts(this.#rootOf(monitor, 'monitor'));
+    monitor.start();
   }
 
   stopMonitor(): void {

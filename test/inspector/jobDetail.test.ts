@@ -1,0 +1,115 @@
+// What the page is told of one job: what its code was given, stored and said; without its secrets, and never more than a page
+// can show.
+
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ConfigurationError, defineChunkedJob, JobProcessor } from '../../src/index.ts';
+import type { Inspector } from '../../src/inspector/inspector.ts';
+import type { JobDetail } from '../../src/inspector/jobDetail.ts';
+import { JobLines } from '../../src/inspector/jobLines.ts';
+
+interface Input {
+  password: string;
+  text: string;
+  card: { number: string };
+}
+
+const jobs = {
+  secretive: defineChunkedJob({
+    start: { cursor: 0, password: '' },
+    async *chunks(_: Input, { checkpoint }) {
+      for (let n = checkpoint.cursor; n < 2; n += 1) yield [n];
+    },
+    process([n = 0], { input, log }) {
+      log.info({ password: input.password, chunk: n }, `chunk ${n}`);
+      if (n === 1) throw new Error('stop here');
+      return { cursor: n + 1, password: input.password };
+    },
+  }),
+};
+let processor: JobProcessor<typeof jobs>;
+let inspector: Inspector;
+let written: string[];
+beforeEach(async () => {
+  written = [];
+  processor = await new JobProcessor({
+    engine: 'memory',
+    jobs,
+    // What the log hides itself is hidden from the page, too.
+    logger: pino({ redact: ['chunk'] }, { write: (line) => written.push(line) }),
+  }).start();
+  inspector = await processor.inspect({ redact: ['password', 'card.*', 'failure.*', 'history[*].reason'] });
+});
+afterEach(async () => {
+  await inspector.close();
+  await processor.stop();
+});
+
+async function detailOf(text: string): Promise<JobDetail> {
+  const input = { password: 'hunter2', text, card: { number: '4111' } };
+  const job = await processor.submit('secretive', input);
+  await job.result().catch(() => {});
+  return (await (await fetch(new URL(`jobs/${job.id}`, inspector.url as string))).json()) as JobDetail;
+}
+
+test('input, checkpoint and log lines are shown, and secrets are not', async () => {
+  const detail = await detailOf('a payment');
+  const hidden = '[REDACTED]';
+  expect(detail.input).toEqual({ password: hidden, text: 'a payment', card: { number: hidden } });
+  expect(detail.checkpoint).toEqual({ cursor: 1, password: hidden });
+  expect(detail.lines.map(({ msg }) => msg)).toEqual([
+    'chunk 0',
+    'chunk 1',
+    expect.stringMatching(/^job .* failed$/),
+  ]);
+  expect(detail.lines[0]).toMatchObject({ level: 30, fields: { password: hidden, chunk: '[Redacted]' } });
+  expect(detail.failure).toMatchObject({ name: hidden, message: hidden });
+  const list = await (await fetch(new URL('jobs', inspector.url as string))).text();
+  expect(list).not.toContain('stop here');
+  expect(JSON.stringify(detail)).not.toMatch(/hunter2|4111/);
+  // The log itself is as the app set it up.
+  expect(written.join()).toContain('hunter2');
+});
+
+test('a long text is cut, and a payload without end is not even read', async () => {
+  expect((await detailOf('x'.repeat(5_000))).input).toMatchObject({
+    text: expect.stringMatching(/^x{2000}… \(5000 characters\)$/),
+  });
+  expect((await detailOf('x'.repeat(1_000_000))).input).toMatch(
+    /^\(1000\d+ characters, too many to be shown\)$/,
+  );
+});
+
+test('when the inspector is closed, the log is tapped no more', async () => {
+  await inspector.close();
+  const before = written.length;
+  const job = await processor.submit('secretive', { password: '', text: '', card: { number: '' } });
+  await job.result().catch(() => {});
+  expect(written.length).toBeGreaterThan(before);
+  inspector = await processor.inspect();
+  const detail = await (await fetch(new URL(`jobs/${job.id}`, inspector.url as string))).json();
+  expect((detail as JobDetail).lines).toEqual([]);
+});
+
+test.each([
+  ['no array', 'password'],
+  ['no path', ['a[']],
+])('paths that are %s are refused', async (_, redact) => {
+  await expect(processor.inspect({ redact: redact as string[] })).rejects.toThrow(ConfigurationError);
+});
+
+test('lines are bounded: the last of a job, the latest jobs', () => {
+  const lines = new JobLines();
+  const say = (id: string, msg: string) => lines.add(JSON.stringify({ jobId: id, msg }));
+  for (let n = 0; n < 150; n += 1) say('chatty', `line ${n}`);
+  expect(lines.of('chatty')).toHaveLength(100);
+  expect(lines.of('chatty').at(-1)).toContain('line 149');
+  for (let n = 0; n < 10_000; n += 1) say(`job-${n}`, 'x'.repeat(3000));
+  expect(lines.of('chatty')).toEqual([]);
+  expect(lines.of('job-9999')).toHaveLength(1);
+  let kept = 0;
+  for (let n = 0; n < 10_000; n += 1) for (const line of lines.of(`job-${n}`)) kept += line.length;
+  expect(kept).toBeLessThanOrEqual(8_000_000);
+  say('loud', 'x'.repeat(100_000));
+  expect(lines.of('loud')[0]).toMatch(/a line of 1000\d+ characters/);
+});
