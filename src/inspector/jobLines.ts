@@ -1,37 +1,34 @@
 // The last log lines of the jobs that run here, kept while there is an inspector: at 3 a.m. what was said before somebody
-// looked is what counts. Bounded in lines a job and in all; the oldest go first.
+// looked is what counts. Bounded in lines a job and in all. Nothing is taken out one by one, so a line costs next to nothing:
+// there are two generations, and when the younger is full the older goes.
 
 const linesAJob = 100;
 const longestLine = 4_000;
-const mostCharacters = 8_000_000;
+const charactersAGeneration = 2_000_000;
 
 export class JobLines {
-  /** By job; who spoke last stands last. */
-  readonly #jobs = new Map<string, string[]>();
+  #older = new Map<string, string[]>();
+  #younger = new Map<string, string[]>();
   #characters = 0;
 
   /** A line as pino writes it. One without a job is nobody's. */
   add(line: string): void {
     const id = jobOf(line);
     if (id === null) return;
-    const lines = this.#jobs.get(id) ?? [];
-    this.#jobs.delete(id);
-    this.#jobs.set(id, lines);
     const kept = line.length <= longestLine ? line : `{"msg":"(a line of ${line.length} characters)"}`;
-    lines.push(kept);
+    const lines = this.#younger.get(id);
+    if (lines === undefined) this.#younger.set(id, [kept]);
+    else if (lines.push(kept) > 2 * linesAJob) lines.splice(0, linesAJob);
     this.#characters += kept.length;
-    if (lines.length > linesAJob) this.#characters -= (lines.shift() as string).length;
-    while (this.#characters > mostCharacters) this.#forgetOldest();
+    if (this.#characters < charactersAGeneration) return;
+    this.#older = this.#younger;
+    this.#younger = new Map();
+    this.#characters = 0;
   }
 
+  /** Oldest first. */
   of(id: string): readonly string[] {
-    return this.#jobs.get(id) ?? [];
-  }
-
-  #forgetOldest(): void {
-    const [id, lines] = this.#jobs.entries().next().value as [string, string[]];
-    this.#jobs.delete(id);
-    for (const { length } of lines) this.#characters -= length;
+    return [...(this.#older.get(id) ?? []), ...(this.#younger.get(id) ?? [])].slice(-linesAJob);
   }
 }
 

@@ -109,7 +109,7 @@ test('lines are bounded: the last of a job, the latest jobs', () => {
   expect(lines.of('job-9999')).toHaveLength(1);
   let kept = 0;
   for (let n = 0; n < 10_000; n += 1) for (const line of lines.of(`job-${n}`)) kept += line.length;
-  expect(kept).toBeLessThanOrEqual(8_000_000);
+  expect(kept).toBeLessThanOrEqual(4_000_000);
   say('loud', 'x'.repeat(100_000));
   expect(lines.of('loud')[0]).toMatch(/a line of 1000\d+ characters/);
 });
