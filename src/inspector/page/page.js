@@ -190,9 +190,12 @@ function Chart(
 function Jobs(
   /** @type {{ states: string[], chosen: string, open: (id: string) => void }} */ { states, chosen, open },
 ) {
-  const [query, setQuery] = useState({ state: chosen, name: '', from: '', before: '' });
+  const [query, setQuery] = useState({ state: chosen, name: '', key: '', from: '', before: '' });
   const [page, setPage] = useState(/** @type {any} */ ({ jobs: [], next: null, error: null }));
+  const loads = useRef(0);
   const load = async (/** @type {string | null} */ after) => {
+    loads.current += 1;
+    const mine = loads.current;
     const params = new URLSearchParams({ limit: '50' });
     for (const [name, value] of Object.entries(query)) {
       if (value !== '')
@@ -201,18 +204,22 @@ function Jobs(
     if (after !== null) params.set('after', after);
     try {
       const found = await read(`jobs?${params}`);
+      // Answers may overtake each other: what was asked last is shown.
+      if (mine !== loads.current) return;
       setPage((/** @type {any} */ shown) => ({
         jobs: after === null ? found.jobs : [...shown.jobs, ...found.jobs],
         next: found.next,
         error: null,
       }));
     } catch (error) {
+      if (mine !== loads.current) return;
       setPage({ jobs: [], next: null, error: /** @type {Error} */ (error).message });
     }
   };
   useEffect(() => void load(null), [query]);
   const set = (/** @type {string} */ field) => (/** @type {any} */ event) =>
-    setQuery({ ...query, [field]: event.target.value });
+    setQuery((/** @type {any} */ before) => ({ ...before, [field]: event.target.value }));
+  // The fields keep what is typed themselves: the page is drawn anew with each message of the feed.
   return html`<section aria-labelledby="jobs">
     <h2 id="jobs">Jobs, newest first</h2>
     <div class="filters">
@@ -222,9 +229,10 @@ function Jobs(
           ${states.map((state) => html`<option value=${state}>${state}</option>`)}
         </select>
       </label>
-      <label>name <input value=${query.name} onChange=${set('name')} /></label>
-      <label>submitted from <input type="datetime-local" value=${query.from} onChange=${set('from')} /></label>
-      <label>before <input type="datetime-local" value=${query.before} onChange=${set('before')} /></label>
+      <label>name <input onChange=${set('name')} /></label>
+      <label>key <input onChange=${set('key')} /></label>
+      <label>submitted from <input type="datetime-local" onChange=${set('from')} /></label>
+      <label>before <input type="datetime-local" onChange=${set('before')} /></label>
       <button onClick=${() => load(null)}>Refresh</button>
     </div>
     ${page.error === null ? null : html`<p class="bad" role="alert">${page.error}</p>`}
@@ -304,6 +312,7 @@ function Job(
       job.stop === null
         ? ''
         : `${job.stop.confirmed ? 'proven' : 'not proven'}, rung ${job.stop.rung}${job.stop.tookSeconds === null ? '' : `, in ${job.stop.tookSeconds} s`}`,
+    key: job.idempotencyKey ?? '',
     'retry of': job.retryOf ?? '',
   };
   return html`<section aria-labelledby="job">
