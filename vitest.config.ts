@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-/** Code that hangs takes a core, ten cells at a time: nothing else runs beside them. */
-const alone = ['test/faults/**/*.test.ts', 'test/runtime/{isolation,processes}.test.ts'];
+/** Code that hangs takes a core, ten cells at a time: nothing else runs beside them, nor beside the demo. */
+const alone = [
+  'test/faults/**/*.test.ts',
+  'test/runtime/{isolation,processes}.test.ts',
+  'test/cli/demo.test.ts',
+];
 
 const common = { pool: 'forks', maxConcurrency: 10, testTimeout: 60_000, hookTimeout: 60_000 } as const;
 

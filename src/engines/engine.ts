@@ -39,6 +39,7 @@ export interface NewJob {
   readonly priority: number;
   /** Wall ms before which no attempt starts, or null. */
   readonly notBefore: number | null;
+  /** One job of a name has it. */
   readonly idempotencyKey: string | null;
   /** The final job that this one repeats by hand, or null. */
   readonly retryOf: string | null;
@@ -65,7 +66,7 @@ export interface ProcessGroup {
 }
 
 /** A job as stored. Times are wall ms; null = not yet, or off. */
-export interface StoredJob extends Omit<NewJob, 'idempotencyKey'> {
+export interface StoredJob extends NewJob {
   readonly state: JobState;
   /** The live attempt, else the last; 0 before the first. */
   readonly attempt: number;
@@ -135,6 +136,8 @@ export interface BeatReply {
 export interface JobQuery {
   readonly states?: readonly JobState[];
   readonly name?: string;
+  /** The idempotency key: at most one job of each name. */
+  readonly key?: string;
   /** Submitted at or after, and before; wall ms. */
   readonly from?: number;
   readonly before?: number;

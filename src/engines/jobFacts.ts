@@ -5,7 +5,7 @@ import { isRetried, type StopIntent, type Verdict } from '../machines/verdict.ts
 import type { NewJob, StoredJob, Transition } from './engine.ts';
 
 /** A job as it is when it was just stored. */
-export function freshJob({ idempotencyKey: _key, ...job }: NewJob, now: number): StoredJob {
+export function freshJob(job: NewJob, now: number): StoredJob {
   const dueAfter = (seconds: number) => (seconds === Infinity ? null : now + seconds * 1000);
   return {
     ...job,

@@ -54,11 +54,11 @@ export class MemoryEngine implements Engine {
   async close(): Promise<void> {}
 
   async submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
-    return jobs.map(({ idempotencyKey, ...job }) => {
-      const key = idempotencyKey === null ? null : `${job.name}\n${idempotencyKey}`;
+    return jobs.map((job) => {
+      const key = job.idempotencyKey === null ? null : `${job.name}\n${job.idempotencyKey}`;
       const known = key === null ? undefined : this.#idempotency.get(key);
       if (known !== undefined) return snapshot(this.#row(known));
-      const fresh = freshJob({ ...job, idempotencyKey }, this.#time().now());
+      const fresh = freshJob(job, this.#time().now());
       const row: Row = {
         ...fresh,
         key,
@@ -210,7 +210,8 @@ export class MemoryEngine implements Engine {
     return row === undefined ? null : snapshot(row);
   }
 
-  async *list({ states, name, from, before, after, limit = Infinity }: JobQuery): AsyncIterable<StoredJob> {
+  async *list(query: JobQuery): AsyncIterable<StoredJob> {
+    const { states, name, key, from, before, after, limit = Infinity } = query;
     let found = 0;
     const newestFirst = [...this.#jobs.values()].reverse();
     const first = after === undefined ? 0 : newestFirst.indexOf(this.#row(after)) + 1;
@@ -218,6 +219,7 @@ export class MemoryEngine implements Engine {
       if (found >= limit) return;
       if (states !== undefined && !states.includes(row.state)) continue;
       if (name !== undefined && row.name !== name) continue;
+      if (key !== undefined && row.idempotencyKey !== key) continue;
       if (row.submittedAt < (from ?? -Infinity) || row.submittedAt >= (before ?? Infinity)) continue;
       found += 1;
       yield snapshot(row);

@@ -12,7 +12,7 @@ const askedEach = 4;
 /** Of transitions in one message: more than an eye can follow. */
 const mostTransitions = 200;
 
-interface LiveLine {
+export interface LiveLine {
   readonly id: string;
   readonly name: string;
   readonly state: JobState;
@@ -34,6 +34,16 @@ interface Facts {
   health: Health | null;
 }
 
+/** Beside the jobs, in each message. */
+export interface FeedFacts extends Facts {
+  /** Wall ms. */
+  readonly at: number;
+  readonly limit: number;
+  readonly transitions: readonly Came[];
+}
+
+type Came = readonly [id: string, name: string, state: JobState];
+
 interface Page {
   readonly response: ServerResponse;
   /** It must be told everything. */
@@ -45,7 +55,7 @@ export class Feed {
   readonly #pages = new Set<Page>();
   #timer: NodeJS.Timeout | null = null;
   #rounds = 0;
-  #transitions: [id: string, name: string, state: string][] = [];
+  #transitions: Came[] = [];
   /** As last told, as text, by job. */
   #told = new Map<string, string>();
   #facts: Facts = { counts: null, health: null };
@@ -110,7 +120,7 @@ export class Feed {
       limit: this.#processor.maxConcurrentJobs,
       transitions: this.#transitions,
       ...this.#facts,
-    });
+    } satisfies FeedFacts);
     const part = `data: {"jobs":[${changed.join()}],"gone":${JSON.stringify(gone)},"facts":${facts}}\n\n`;
     const whole = () =>
       `data: {"isWhole":true,"jobs":[${[...now.values()].join()}],"gone":[],"facts":${facts}}\n\n`;

@@ -235,6 +235,7 @@ class PageInspector implements Inspector {
     const query: ListQuery<string> = {
       state: (params.get('state') as JobState | null) ?? undefined,
       name: params.get('name') ?? undefined,
+      key: params.get('key') ?? undefined,
       from: date('from'),
       before: date('before'),
       after: params.get('after') ?? undefined,

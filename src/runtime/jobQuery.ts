@@ -8,6 +8,8 @@ import { checkNumber } from './settings.ts';
 export interface ListQuery<N extends string> {
   state?: JobState;
   name?: N;
+  /** The idempotency key it was submitted with: at most one job of each name. */
+  key?: string;
   /** Submitted at this time or later. */
   from?: Date;
   /** Submitted before this time. */
@@ -18,14 +20,14 @@ export interface ListQuery<N extends string> {
   limit?: number;
 }
 
-const fields = ['state', 'name', 'from', 'before', 'after', 'limit'];
+const fields = ['state', 'name', 'key', 'from', 'before', 'after', 'limit'];
 
 export function checkQuery(query: ListQuery<string>): JobQuery {
   for (const field of Object.keys(query)) {
     if (!fields.includes(field))
       throw new ConfigurationError(field, `one of ${fields.join(', ')}`, 'an unknown field');
   }
-  const { state, name, from, before, after, limit = 100 } = query;
+  const { state, name, key, from, before, after, limit = 100 } = query;
   if (state !== undefined && !jobStates.includes(state))
     throw new ConfigurationError('state', `one of ${jobStates.join(', ')}`, describeValue(state));
   checkNumber(
@@ -38,7 +40,7 @@ export function checkQuery(query: ListQuery<string>): JobQuery {
     if (date !== undefined && !(date instanceof Date && !Number.isNaN(date.getTime())))
       throw new ConfigurationError(field, 'a valid Date', describeValue(date));
   }
-  for (const [field, text] of Object.entries({ name, after })) {
+  for (const [field, text] of Object.entries({ name, key, after })) {
     if (text !== undefined && typeof text !== 'string')
       throw new ConfigurationError(field, 'a string', describeValue(text));
   }
@@ -46,6 +48,7 @@ export function checkQuery(query: ListQuery<string>): JobQuery {
     limit,
     ...(state === undefined ? {} : { states: [state] }),
     ...(name === undefined ? {} : { name }),
+    ...(key === undefined ? {} : { key }),
     ...(from === undefined ? {} : { from: from.getTime() }),
     ...(before === undefined ? {} : { before: before.getTime() }),
     ...(after === undefined ? {} : { after }),

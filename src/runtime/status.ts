@@ -39,6 +39,8 @@ export interface JobStatus {
   readonly stop: StopRecord | null;
   /** Each transition, oldest first. */
   readonly history: readonly JobTransition[];
+  /** What it was submitted with. */
+  readonly idempotencyKey: string | null;
   /** The final job that this one repeats by hand. */
   readonly retryOf: string | null;
 }
@@ -90,6 +92,7 @@ export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
     isUnconfirmed: live?.isUnconfirmed ?? false,
     stop: live?.stop ?? job.stop,
     history: job.history.map((entry) => ({ ...entry, at: new Date(entry.at) })),
+    idempotencyKey: job.idempotencyKey,
     retryOf: job.retryOf,
   };
 }

@@ -422,6 +422,25 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await engine.count(['queued', 'cancelled'])).toBe(2);
       });
 
+      test('lists the jobs of an idempotency key, at most one of each name', async () => {
+        await submit();
+        const first = await submit({ idempotencyKey: 'k' });
+        await submit({ idempotencyKey: 'another' });
+        const second = await submit({ idempotencyKey: 'k', name: 'other' });
+        const listed = async (query: Parameters<Engine['list']>[0]) => {
+          const found = [];
+          for await (const job of engine.list(query)) found.push(job);
+          return found;
+        };
+        expect(first.idempotencyKey).toBe('k');
+        expect(await listed({ key: 'k' })).toEqual([second, first]);
+        expect(await listed({ key: 'k', name: 'sum' })).toEqual([first]);
+        expect(await listed({ key: 'k', states: ['failed'] })).toEqual([]);
+        expect(await listed({ key: 'k', after: second.id })).toEqual([first]);
+        expect(await listed({ key: 'k', limit: 1 })).toEqual([second]);
+        expect(await listed({ key: 'of none' })).toEqual([]);
+      });
+
       test('lists by time of submission, and page after page', async () => {
         const ids: string[] = [];
         for (let second = 0; second < 5; second += 1) {

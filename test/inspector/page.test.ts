@@ -148,6 +148,28 @@ describe.skipIf(!hasBrowser)('the live page', () => {
     await page.getByLabel('name').fill('nothing');
     await page.getByLabel('name').blur();
     await page.getByText('None.').waitFor();
+    const keyed = await processor.submit('steps', 0, { idempotencyKey: 'invoice 7' });
+    await page.getByLabel('name').fill('');
+    await page.getByLabel('key').fill('invoice 7');
+    await page.getByLabel('key').blur();
+    await expect.poll(() => rows.count()).toBe(2);
+    await page.getByRole('button', { name: keyed.id }).click();
+    await page.getByRole('definition').filter({ hasText: 'invoice 7' }).waitFor();
+  });
+
+  test('what is typed into a filter stays while the page hears news', async () => {
+    await open(page);
+    await view('Jobs');
+    await page.getByLabel('name').pressSequentially('noth');
+    await page.evaluate(`new Promise((heard) => {
+      const source = new EventSource('events');
+      let messages = 0;
+      source.onmessage = () => {
+        messages += 1;
+        if (messages === 4) heard(source.close());
+      };
+    })`);
+    expect(await page.getByLabel('name').inputValue()).toBe('noth');
   });
 
   test('each view can be used without eyes: no violation that axe knows, light, dark and on a phone', async () => {

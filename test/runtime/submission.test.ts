@@ -236,13 +236,26 @@ test('a list goes on behind a job, and covers a stretch of time', async () => {
   expect(await listed({ before: began })).toEqual([]);
 });
 
+test('a job is found by its idempotency key, which its status tells', async () => {
+  const job = await processor.submit('any', 1, { idempotencyKey: 'invoice 7' });
+  await processor.submit('any', 1, { idempotencyKey: 'invoice 8' });
+  const found = [];
+  for await (const { id, idempotencyKey } of processor.list({ key: 'invoice 7' }))
+    found.push({ id, idempotencyKey });
+  expect(found).toEqual([{ id: job.id, idempotencyKey: 'invoice 7' }]);
+  await job.result();
+  const repeated = await processor.retry(job.id);
+  expect((await repeated.status()).idempotencyKey).toBeNull();
+});
+
 test.each([
   [{ state: 'done' }, 'state: expected one of queued, running, stopping'],
   [{ limit: 0 }, 'limit: expected a whole number, 1 or more, or Infinity, got 0.'],
   [{ from: '2026' }, 'from: expected a valid Date, got "2026".'],
   [{ after: 7 }, 'after: expected a string, got 7.'],
+  [{ key: 7 }, 'key: expected a string, got 7.'],
   [{ after: 'nobody' }, 'job nobody: expected a job of this engine, found none.'],
-  [{ page: 2 }, 'page: expected one of state, name, from, before, after, limit, got an unknown field.'],
+  [{ page: 2 }, 'page: expected one of state, name, key, from, before, after, limit, got an unknown field.'],
 ])('a list refuses %j', async (query, message) => {
   const listed = processor.list(query as never)[Symbol.asyncIterator]();
   await expect(listed.next()).rejects.toThrow(message);

@@ -10,6 +10,7 @@ type Same =
   | 'input'
   | 'priority'
   | 'notBefore'
+  | 'idempotencyKey'
   | 'retryOf'
   | 'attempt'
   | 'token'
@@ -39,7 +40,6 @@ export interface JobRow extends Pick<StoredJob, Same> {
   failure: string | null;
   stop: string | null;
   history: string;
-  idempotencyKey: string | null;
   place: number | null;
   ready: number | null;
   dueAt: number | null;
@@ -57,6 +57,7 @@ export function fromRow(row: JobRow): StoredJob {
     settings: settingsFrom(row.settings),
     priority: row.priority,
     notBefore: row.notBefore,
+    idempotencyKey: row.idempotencyKey,
     retryOf: row.retryOf,
     state: row.state,
     attempt: row.attempt,

@@ -314,23 +314,25 @@ export class JobStore {
 
   /** A page of jobs, newest first, of those behind `last`; from the newest on where that is null. Empty: no more are there. */
   listPage(_: Instant, query: JobQuery, last: Pick<JobRow, 'submittedAt' | 'seq'> | null): JobRow[] {
-    const { states, name, from, before, after, limit = Infinity } = query;
+    const { states, name, key, from, before, after, limit = Infinity } = query;
     const wanted = states?.map((_, index) => `:state${index}`).join();
     const behind = last ?? (after === undefined ? null : this.#row(after));
     const where = [
       ...(behind === null ? [] : ['(submittedAt, seq) < (:behindAt, :behindSeq)']),
       ...(wanted === undefined ? [] : [`state IN (${wanted})`]),
       ...(name === undefined ? [] : ['name = :name']),
+      ...(key === undefined ? [] : ['idempotencyKey = :key']),
       ...(from === undefined ? [] : ['submittedAt >= :from']),
       ...(before === undefined ? [] : ['submittedAt < :before']),
     ];
     const found = this.#iterate<JobRow>(
-      `SELECT * FROM jobs ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
+      `SELECT * FROM jobs ${key === undefined ? '' : 'INDEXED BY jobs_by_key'} ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
        ORDER BY submittedAt DESC, seq DESC LIMIT :limit`,
       {
         behindAt: behind?.submittedAt,
         behindSeq: behind?.seq,
         name,
+        key,
         from,
         before,
         limit: Math.min(limit, pageRows),

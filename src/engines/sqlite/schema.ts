@@ -55,7 +55,7 @@ const migrations: readonly string[] = [
     holder TEXT,
     processGroup TEXT
   ) STRICT;
-  CREATE UNIQUE INDEX jobs_by_key ON jobs (name, idempotencyKey) WHERE idempotencyKey IS NOT NULL;
+  CREATE UNIQUE INDEX jobs_by_key ON jobs (idempotencyKey, name) WHERE idempotencyKey IS NOT NULL;
   CREATE INDEX jobs_ready ON jobs (name, priority DESC, place) WHERE ready = 1;
   CREATE INDEX jobs_waiting ON jobs (notBefore) WHERE ready = 0;
   CREATE INDEX jobs_due ON jobs (dueAt) WHERE dueAt IS NOT NULL;

@@ -4,8 +4,9 @@
 
 import { html, render, useEffect, useRef, useState } from './library.js';
 
-/** @typedef {{ kind: string, at: number }} Due */
-/** @typedef {{ id: string, name: string, state: string, attempt: number, chunks: number, items: number, total: number | null, startedAt: number, heartbeatAt: number | null, progressAt: number | null, due: Due[], rung: string | null, isUnconfirmed: boolean }} Line */
+/** @import { ActAnswers, Answers, ToldChart, ToldFacts, ToldLine, ToldMessage, ToldPage, ToldQueue, ToldStatus } from '../answers.ts' */
+/** @typedef {{ isOpen: boolean, jobs: Map<string, ToldLine>, facts: ToldFacts | null, lit: Map<string, number> }} Feed */
+/** @typedef {Feed & { facts: ToldFacts }} LiveFeed What has heard its first message. */
 
 const mostLanes = 200;
 const tokenKey = 'unstuck.token';
@@ -27,14 +28,25 @@ function seconds(/** @type {number} */ ms) {
   return `${(total / 3600).toFixed(1)} h`;
 }
 
-async function read(/** @type {string} */ path) {
+/**
+ * @template {keyof Answers} P
+ * @param {P} path
+ * @returns {Promise<Answers[P]>}
+ */
+async function read(path) {
   const response = await fetch(path);
   const body = await response.json();
   if (!response.ok) throw new Error(body.error);
   return body;
 }
 
-async function act(/** @type {string} */ path, /** @type {object} */ body) {
+/**
+ * @template {keyof ActAnswers} P
+ * @param {P} path
+ * @param {{ by: string }} body
+ * @returns {Promise<ActAnswers[P]>}
+ */
+async function act(path, body) {
   const token = sessionStorage.getItem(tokenKey) ?? '';
   const headers = {
     'content-type': 'application/json',
@@ -49,7 +61,7 @@ async function act(/** @type {string} */ path, /** @type {object} */ body) {
 /** What the server tells, message by message. */
 function useFeed() {
   const [feed, setFeed] = useState(
-    /** @type {{ isOpen: boolean, jobs: Map<string, Line>, facts: any, lit: Map<string, number> }} */ ({
+    /** @type {Feed} */ ({
       isOpen: false,
       jobs: new Map(),
       facts: null,
@@ -58,35 +70,35 @@ function useFeed() {
   );
   useEffect(() => {
     const source = new EventSource('events');
-    const jobs = new Map();
-    const lit = new Map();
+    const jobs = /** @type {Feed['jobs']} */ (new Map());
+    const lit = /** @type {Feed['lit']} */ (new Map());
     source.onmessage = ({ data }) => {
-      const { isWhole, jobs: changed, gone, facts } = JSON.parse(data);
+      const { isWhole, jobs: changed, gone, facts } = /** @type {ToldMessage} */ (JSON.parse(data));
       if (isWhole) jobs.clear();
       for (const id of gone) jobs.delete(id);
       for (const job of changed) jobs.set(job.id, job);
       for (const [, , state] of facts.transitions) lit.set(state, facts.at);
       setFeed({ isOpen: true, jobs, facts, lit });
     };
-    source.onerror = () => setFeed((/** @type {any} */ before) => ({ ...before, isOpen: false }));
+    source.onerror = () => setFeed((before) => ({ ...before, isOpen: false }));
     return () => source.close();
   }, []);
   return feed;
 }
 
-const soonest = (/** @type {Line} */ { due }) => due[0]?.at ?? Infinity;
+const soonest = (/** @type {ToldLine} */ { due }) => due[0]?.at ?? Infinity;
 
-function Lane(/** @type {{ job: Line, now: number, open: (id: string) => void }} */ { job, now, open }) {
+function Lane(/** @type {{ job: ToldLine, now: number, open: (id: string) => void }} */ { job, now, open }) {
   const end = Math.max(now + 1000, ...job.due.map(({ at }) => at));
-  const span = Math.max(1, Math.min(end, now + 10 * Math.max(1000, soonest(job) - now)) - job.startedAt);
-  const at = (/** @type {number} */ when) =>
-    Math.min(100, Math.max(0, ((when - job.startedAt) / span) * 100));
+  const startedAt = job.startedAt ?? now;
+  const span = Math.max(1, Math.min(end, now + 10 * Math.max(1000, soonest(job) - now)) - startedAt);
+  const at = (/** @type {number} */ when) => Math.min(100, Math.max(0, ((when - startedAt) / span) * 100));
   const part = job.total ? Math.min(1, job.items / job.total) : null;
   const [next] = job.due;
   const words = [
     job.isUnconfirmed ? 'could not be proven stopped, holds its slot' : job.state,
     job.rung !== null && job.state === 'stopping' ? `rung ${job.rung}` : '',
-    `for ${ago(job.startedAt, now)}`,
+    `for ${ago(startedAt, now)}`,
     `attempt ${job.attempt}`,
     job.chunks > 0 ? `${job.chunks} chunks` : '',
     part === null ? '' : `${Math.round(part * 100)} %`,
@@ -112,7 +124,7 @@ function Lane(/** @type {{ job: Line, now: number, open: (id: string) => void }}
   </li>`;
 }
 
-function Now(/** @type {{ feed: any, open: (id: string) => void }} */ { feed, open }) {
+function Now(/** @type {{ feed: LiveFeed, open: (id: string) => void }} */ { feed, open }) {
   const { facts, jobs } = feed;
   const lines = [...jobs.values()].sort(
     (a, b) =>
@@ -122,7 +134,7 @@ function Now(/** @type {{ feed: any, open: (id: string) => void }} */ { feed, op
   const reasons = facts.health?.reasons ?? [];
   return html`<section aria-labelledby="now">
     <h2 id="now">${lines.length} alive, ${facts.limit} slots; what ends first stands first</h2>
-    ${reasons.length === 0 ? null : html`<ul class="warn">${reasons.map((/** @type {string} */ reason) => html`<li>${reason}</li>`)}</ul>`}
+    ${reasons.length === 0 ? null : html`<ul class="warn">${reasons.map((reason) => html`<li>${reason}</li>`)}</ul>`}
     ${lines.length === 0 ? html`<p class="soft">No job is alive here. ${facts.counts?.queued ?? 0} wait.</p>` : null}
     <ul class="lanes">
       ${shown.map((job) => html`<${Lane} key=${job.id} job=${job} now=${facts.at} open=${open} />`)}
@@ -132,19 +144,24 @@ function Now(/** @type {{ feed: any, open: (id: string) => void }} */ { feed, op
 }
 
 function Chart(
-  /** @type {{ feed: any, current?: string, choose: (state: string) => void }} */ { feed, current, choose },
+  /** @type {{ feed: LiveFeed, current?: string, choose: (state: string) => void }} */ {
+    feed,
+    current,
+    choose,
+  },
 ) {
-  const [chart, setChart] = useState(/** @type {any} */ (null));
+  const [chart, setChart] = useState(/** @type {ToldChart | null} */ (null));
   useEffect(() => void read('chart').then(setChart), []);
   if (chart === null) return html`<p class="soft">drawing</p>`;
-  const { counts, at } = feed.facts;
-  const path = (/** @type {{ x: number, y: number }[]} */ points) =>
+  const { at } = feed.facts;
+  const counts = new Map(Object.entries(feed.facts.counts ?? {}));
+  const path = (/** @type {ToldChart['arrows'][number]['points']} */ points) =>
     points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`).join(' ');
-  const state = (/** @type {any} */ drawn) => {
+  const state = (/** @type {ToldChart['states'][number]} */ drawn) => {
     const isTop = drawn.parent === null;
-    const isGroup = chart.states.some((/** @type {any} */ other) => other.parent === drawn.id);
+    const isGroup = chart.states.some((other) => other.parent === drawn.id);
     const isLit = isTop && at - (feed.lit.get(drawn.name) ?? 0) < 1500;
-    const count = isTop ? counts?.[drawn.name] : undefined;
+    const count = isTop ? counts.get(drawn.name) : undefined;
     const label = count === undefined ? drawn.name : `${drawn.name} ${count} jobs`;
     const names = [isGroup ? 'group' : '', isLit ? 'lit' : '', current === drawn.name && isTop ? 'is' : ''];
     const act = isTop && count !== undefined ? () => choose(drawn.name) : undefined;
@@ -176,10 +193,10 @@ function Chart(
             <path d="M0 0L8 4L0 8z" />
           </marker>
         </defs>
-        ${chart.states.filter((/** @type {any} */ { parent }) => parent === null).map(state)}
-        ${chart.states.filter((/** @type {any} */ { parent }) => parent !== null).map(state)}
+        ${chart.states.filter(({ parent }) => parent === null).map(state)}
+        ${chart.states.filter(({ parent }) => parent !== null).map(state)}
         ${chart.arrows.map(
-          (/** @type {any} */ { from, to, labels, points }) =>
+          ({ from, to, labels, points }) =>
             html`<path d=${path(points)} marker-end="url(#tip)"><title>${from} to ${to}: ${labels.join(', ')}</title></path>`,
         )}
       </svg>
@@ -190,9 +207,14 @@ function Chart(
 function Jobs(
   /** @type {{ states: string[], chosen: string, open: (id: string) => void }} */ { states, chosen, open },
 ) {
-  const [query, setQuery] = useState({ state: chosen, name: '', from: '', before: '' });
-  const [page, setPage] = useState(/** @type {any} */ ({ jobs: [], next: null, error: null }));
+  const [query, setQuery] = useState({ state: chosen, name: '', key: '', from: '', before: '' });
+  const [page, setPage] = useState(
+    /** @type {ToldPage & { error: string | null }} */ ({ jobs: [], next: null, error: null }),
+  );
+  const loads = useRef(0);
   const load = async (/** @type {string | null} */ after) => {
+    loads.current += 1;
+    const mine = loads.current;
     const params = new URLSearchParams({ limit: '50' });
     for (const [name, value] of Object.entries(query)) {
       if (value !== '')
@@ -201,18 +223,24 @@ function Jobs(
     if (after !== null) params.set('after', after);
     try {
       const found = await read(`jobs?${params}`);
-      setPage((/** @type {any} */ shown) => ({
+      // Answers may overtake each other: what was asked last is shown.
+      if (mine !== loads.current) return;
+      setPage((shown) => ({
         jobs: after === null ? found.jobs : [...shown.jobs, ...found.jobs],
         next: found.next,
         error: null,
       }));
     } catch (error) {
+      if (mine !== loads.current) return;
       setPage({ jobs: [], next: null, error: /** @type {Error} */ (error).message });
     }
   };
   useEffect(() => void load(null), [query]);
-  const set = (/** @type {string} */ field) => (/** @type {any} */ event) =>
-    setQuery({ ...query, [field]: event.target.value });
+  const set =
+    (/** @type {string} */ field) =>
+    (/** @type {{ currentTarget: HTMLInputElement | HTMLSelectElement }} */ { currentTarget: { value } }) =>
+      setQuery((before) => ({ ...before, [field]: value }));
+  // The fields keep what is typed themselves: the page is drawn anew with each message of the feed.
   return html`<section aria-labelledby="jobs">
     <h2 id="jobs">Jobs, newest first</h2>
     <div class="filters">
@@ -222,9 +250,10 @@ function Jobs(
           ${states.map((state) => html`<option value=${state}>${state}</option>`)}
         </select>
       </label>
-      <label>name <input value=${query.name} onChange=${set('name')} /></label>
-      <label>submitted from <input type="datetime-local" value=${query.from} onChange=${set('from')} /></label>
-      <label>before <input type="datetime-local" value=${query.before} onChange=${set('before')} /></label>
+      <label>name <input onChange=${set('name')} /></label>
+      <label>key <input onChange=${set('key')} /></label>
+      <label>submitted from <input type="datetime-local" onChange=${set('from')} /></label>
+      <label>before <input type="datetime-local" onChange=${set('before')} /></label>
       <button onClick=${() => load(null)}>Refresh</button>
     </div>
     ${page.error === null ? null : html`<p class="bad" role="alert">${page.error}</p>`}
@@ -233,7 +262,7 @@ function Jobs(
         <thead><tr><th scope="col">job</th><th scope="col">name</th><th scope="col">state</th><th scope="col" class="optional">attempt</th><th scope="col">submitted</th><th scope="col" class="optional">why</th></tr></thead>
         <tbody>
           ${page.jobs.map(
-            (/** @type {any} */ job) => html`<tr key=${job.id}>
+            (job) => html`<tr key=${job.id}>
               <td><button onClick=${() => open(job.id)}>${job.id}</button></td>
               <td>${job.name}</td>
               <td>${job.state}</td>
@@ -251,7 +280,7 @@ function Jobs(
 }
 
 function Job(
-  /** @type {{ id: string, feed: any, close: () => void, open: (id: string) => void, choose: (state: string) => void }} */ {
+  /** @type {{ id: string, feed: LiveFeed, close: () => void, open: (id: string) => void, choose: (state: string) => void }} */ {
     id,
     feed,
     close,
@@ -259,7 +288,7 @@ function Job(
     choose,
   },
 ) {
-  const [job, setJob] = useState(/** @type {any} */ (null));
+  const [job, setJob] = useState(/** @type {ToldStatus | null} */ (null));
   const [told, setTold] = useState(/** @type {{ text: string, isBad: boolean } | null} */ (null));
   const [asked, setAsked] = useState(/** @type {string | null} */ (null));
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
@@ -269,7 +298,7 @@ function Job(
       setTold({ text: error.message, isBad: true }),
     );
   useEffect(() => void look(), [id, line === 'null', feed.jobs.get(id)?.state, feed.jobs.get(id)?.chunks]);
-  useEffect(() => heading.current?.focus(), [id, job === null]);
+  useEffect(() => void heading.current?.focus(), [id, job === null]);
   if (job === null)
     return html`<section><p class="soft">${told?.text ?? 'reading'}</p><button onClick=${close}>Back</button></section>`;
   const isFinal = job.endedAt !== null;
@@ -296,7 +325,7 @@ function Job(
     'last heartbeat': time(job.lastHeartbeat),
     'last progress': time(job.lastProgress),
     'starts after': time(job.startAfter),
-    'times out': job.due.map((/** @type {any} */ due) => `${due.kind}: ${time(due.at)}`).join(', '),
+    'times out': job.due.map((due) => `${due.kind}: ${time(due.at)}`).join(', '),
     timeout: job.timeout ?? '',
     reason: job.reason ?? '',
     failure: job.failure === null ? '' : `${job.failure.name}: ${job.failure.message}`,
@@ -304,6 +333,7 @@ function Job(
       job.stop === null
         ? ''
         : `${job.stop.confirmed ? 'proven' : 'not proven'}, rung ${job.stop.rung}${job.stop.tookSeconds === null ? '' : `, in ${job.stop.tookSeconds} s`}`,
+    key: job.idempotencyKey ?? '',
     'retry of': job.retryOf ?? '',
   };
   return html`<section aria-labelledby="job">
@@ -330,7 +360,7 @@ function Job(
       <thead><tr><th scope="col">state</th><th scope="col">at</th><th scope="col">attempt</th><th scope="col">why</th></tr></thead>
       <tbody>
         ${job.history.map(
-          (/** @type {any} */ entry) => html`<tr>
+          (entry) => html`<tr>
             <td>${entry.state}</td><td>${time(entry.at)}</td><td>${entry.attempt}</td>
             <td>${[entry.timeout === undefined ? '' : `${entry.timeout} timeout`, entry.reason ?? ''].filter(Boolean).join(': ')}</td>
           </tr>`,
@@ -341,10 +371,10 @@ function Job(
   </section>`;
 }
 
-function Health(/** @type {{ feed: any }} */ { feed }) {
+function Health(/** @type {{ feed: LiveFeed }} */ { feed }) {
   const { health, counts, limit } = feed.facts;
-  const [queue, setQueue] = useState(/** @type {any} */ (null));
-  const [ended, setEnded] = useState(/** @type {any[]} */ ([]));
+  const [queue, setQueue] = useState(/** @type {ToldQueue | null} */ (null));
+  const [ended, setEnded] = useState(/** @type {readonly ToldStatus[]} */ ([]));
   useEffect(() => {
     const look = () => {
       read('queue').then(setQueue, () => {});
@@ -358,7 +388,9 @@ function Health(/** @type {{ feed: any }} */ { feed }) {
     const timer = setInterval(look, 5000);
     return () => clearInterval(timer);
   }, []);
-  const lastHour = ended.filter(({ endedAt }) => Date.now() - new Date(endedAt).getTime() < 3_600_000);
+  const lastHour = ended.filter(
+    ({ endedAt }) => endedAt !== null && Date.now() - new Date(endedAt).getTime() < 3_600_000,
+  );
   const kinds = Object.entries(Object.groupBy(lastHour, ({ timeout }) => timeout ?? 'job'));
   const took = lastHour
     .map(({ stop }) => stop?.tookSeconds ?? null)
@@ -381,7 +413,7 @@ function Health(/** @type {{ feed: any }} */ { feed }) {
   };
   return html`<section aria-labelledby="health">
     <h2 id="health">Health: ${health?.status ?? 'not known yet'}</h2>
-    <ul>${(health?.reasons ?? []).map((/** @type {string} */ reason) => html`<li>${reason}</li>`)}</ul>
+    <ul>${(health?.reasons ?? []).map((reason) => html`<li>${reason}</li>`)}</ul>
     <dl>
       <dt>waiting</dt><dd>${waits}</dd>
       <dt>timed out in the last hour</dt><dd>${kinds.length === 0 ? 'none' : kinds.map(([kind, jobs]) => `${kind}: ${jobs?.length}`).join(', ')}</dd>

@@ -1,0 +1,52 @@
+// What the server answers and tells, as it arrives in the page: made from the types that the server has, so that page.js,
+// which is checked against it, cannot part from them.
+
+import type { JobStatus } from '../index.ts';
+import type { DrawnChart } from './chartLayout.ts';
+import type { FeedFacts, LiveLine } from './feed.ts';
+
+/** After JSON: a date is text. */
+type Told<T> = T extends Date
+  ? string
+  : T extends object
+    ? { readonly [Field in keyof T]: Told<T[Field]> }
+    : T;
+
+export type ToldStatus = Told<JobStatus>;
+export type ToldChart = Told<DrawnChart>;
+export type ToldLine = Told<LiveLine>;
+export type ToldFacts = Told<FeedFacts>;
+
+export interface ToldQueue {
+  readonly length: number;
+  readonly next: ToldStatus | null;
+}
+
+export interface ToldPage {
+  readonly jobs: readonly ToldStatus[];
+  /** Where the next one begins; null: there is none. */
+  readonly next: string | null;
+}
+
+/** By the address that is read. */
+export interface Answers {
+  chart: ToldChart;
+  queue: ToldQueue;
+  [list: `jobs?${string}`]: ToldPage;
+  [job: `jobs/${string}`]: ToldStatus;
+}
+
+/** By the address that is posted to. */
+export interface ActAnswers {
+  drain: { readonly drain: string };
+  [act: `jobs/${string}/${string}`]: ToldStatus;
+}
+
+/** One of `events`. */
+export interface ToldMessage {
+  /** These are all jobs that are alive. */
+  readonly isWhole?: true;
+  readonly jobs: readonly ToldLine[];
+  readonly gone: readonly string[];
+  readonly facts: ToldFacts;
+}
