@@ -14,20 +14,23 @@ mkdirSync(folder, { recursive: true });
 const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const processor = await new JobProcessor({
   engine: 'memory',
-  logger: pino({ level: 'silent' }),
+  logger: pino({}, { write() {} }),
   maxConcurrentJobs: 5,
   graceSeconds: 60,
   jobs: {
     reconcile: defineChunkedJob({
       start: 0,
-      total: (count: number) => count,
-      async *chunks(count: number, { checkpoint }) {
+      total: ({ count }: { count: number; token: string }) => count,
+      async *chunks({ count }, { checkpoint }) {
         for (let n = checkpoint; n < count; n += 10) {
           await rest(300);
           yield Array.from({ length: 10 }, (_, index) => n + index);
         }
       },
-      process: (chunk, { checkpoint }) => checkpoint + chunk.length,
+      process(chunk, { checkpoint, log }) {
+        log.info({ rows: chunk.length }, `compared the rows from ${checkpoint}`);
+        return checkpoint + chunk.length;
+      },
     }),
     report: defineJob({ run: () => rest(200) }),
     hangs: defineJob({ run: (_: null) => new Promise(() => {}) }),
@@ -38,14 +41,14 @@ const processor = await new JobProcessor({
     }),
   },
 }).start();
-const shown = await processor.submit('reconcile', 2000, { deadlineSeconds: 600 });
+
+const shown = await processor.submit('reconcile', { count: 2000, token: 'secret' }, { deadlineSeconds: 600 });
 await processor.submit('hangs', null, { jobTimeoutSeconds: 3, retry: { maxAttempts: 2 } });
 await processor.submit('hangs', null, { jobTimeoutSeconds: 20 });
 await processor.submitMany('report', Array<undefined>(40).fill(undefined));
 await processor.submit('fails', undefined);
+const inspector = await processor.inspect({ redact: ['token'] });
 await rest(5000);
-
-const inspector = await processor.inspect();
 await using browser = await OpenBrowser.launch();
 const looks = {
   light: { colorScheme: 'light' as const, viewport: { width: 1200, height: 800 } },
@@ -62,7 +65,7 @@ for (const [look, options] of Object.entries(looks)) {
       await page.getByRole('button', { name: new RegExp(shown.id) }).click();
     } else await page.getByRole('button', { name: view, exact: true }).click();
     await rest(1500);
-    await page.screenshot({ path: `${folder}${view.toLowerCase()}-${look}.png` });
+    await page.screenshot({ path: `${folder}${view.toLowerCase()}-${look}.png`, fullPage: view === 'job' });
   }
   await page.context().close();
 }

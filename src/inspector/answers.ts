@@ -4,6 +4,7 @@
 import type { JobStatus } from '../index.ts';
 import type { DrawnChart } from './chartLayout.ts';
 import type { FeedFacts, LiveLine } from './feed.ts';
+import type { JobDetail } from './jobDetail.ts';
 
 /** After JSON: a date is text. */
 type Told<T> = T extends Date
@@ -13,6 +14,7 @@ type Told<T> = T extends Date
     : T;
 
 export type ToldStatus = Told<JobStatus>;
+export type ToldDetail = Told<JobDetail>;
 export type ToldChart = Told<DrawnChart>;
 export type ToldLine = Told<LiveLine>;
 export type ToldFacts = Told<FeedFacts>;
@@ -33,7 +35,7 @@ export interface Answers {
   chart: ToldChart;
   queue: ToldQueue;
   [list: `jobs?${string}`]: ToldPage;
-  [job: `jobs/${string}`]: ToldStatus;
+  [job: `jobs/${string}`]: ToldDetail;
 }
 
 /** By the address that is posted to. */

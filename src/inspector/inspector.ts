@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
@@ -74,21 +74,18 @@ export interface Inspector extends AsyncDisposable {
 const mostBodyBytes = 64 * 1024;
 const mostConnections = 100;
 
-const files: Record<string, { file: URL; type: string }> = {
-  '/': { file: new URL('./page/index.html', import.meta.url), type: 'text/html; charset=utf-8' },
-  '/page.js': { file: new URL('./page/page.js', import.meta.url), type: 'text/javascript; charset=utf-8' },
-  '/page.css': { file: new URL('./page/page.css', import.meta.url), type: 'text/css; charset=utf-8' },
-};
-const statelyFiles: typeof files = {
-  '/stately.html': {
-    file: new URL('./page/stately.html', import.meta.url),
-    type: 'text/html; charset=utf-8',
-  },
-  '/stately.js': {
-    file: new URL('./page/stately.js', import.meta.url),
-    type: 'text/javascript; charset=utf-8',
-  },
-};
+const page = new URL('./page/', import.meta.url);
+const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
+/** By address: what a browser may load. */
+const files = new Map(
+  readdirSync(page).flatMap((file) => {
+    const type = types[file.slice(file.indexOf('.') + 1)];
+    const address = file === 'index.html' ? '/' : `/${file}`;
+    return type === undefined
+      ? []
+      : [[address, { file: new URL(file, page), type: `${type}; charset=utf-8` }]];
+  }),
+);
 const library = 'htm/preact/standalone';
 
 const ownOnly =
@@ -211,8 +208,9 @@ class PageInspector implements Inspector {
         readFileSync(new URL(import.meta.resolve(library))),
         'text/javascript; charset=utf-8',
       );
-    const found = files[pathname] ?? (this.#isStately ? statelyFiles[pathname] : undefined);
-    if (found === undefined) return send(response, 404, { error: `${pathname}: no such page` });
+    const found = files.get(pathname);
+    if (found === undefined || (pathname.startsWith('/stately.') && !this.#isStately))
+      return send(response, 404, { error: `${pathname}: no such page` });
     secured(response);
     // The one page that needs another.
     if (pathname === '/stately.html')

@@ -28,7 +28,10 @@ const jobs = {
         yield [n];
       }
     },
-    process: ([n = 0]) => n + 1,
+    process([n = 0], { log }) {
+      log.info({ step: n }, `step ${n}`);
+      return n + 1;
+    },
   }),
 };
 
@@ -80,17 +83,28 @@ describe.skipIf(!hasBrowser)('the live page', () => {
     await page.getByText('20 chunks, 20 of 20 items').waitFor();
     const states = await page.getByRole('row').locator('td:first-child').allTextContents();
     expect(states).toEqual(['queued', 'running', 'completed']);
+    // What it was given, has stored and has said.
+    expect(await page.getByRole('region', { name: 'input' }).textContent()).toBe('20');
+    expect(await page.getByRole('region', { name: 'checkpoint' }).textContent()).toBe('20');
+    await page.getByRole('listitem').filter({ hasText: 'info step 19 {"step":19}' }).waitFor();
     // Its own chart says where it is.
     await page.locator('.chart .is').getByText('completed').waitFor();
     await view('Chart');
     await page.getByRole('button', { name: 'completed 1 jobs' }).click();
     await page.getByRole('button', { name: job.id }).waitFor();
+    // A view has an address of its own, and the way back is the browser's.
+    expect(page.url()).toBe(`${inspector.url}#Jobs/completed`);
+    await page.goBack();
+    await page.goBack();
+    expect(page.url()).toBe(`${inspector.url}#job/${job.id}`);
+    await page.reload();
+    await page.getByText('20 chunks, 20 of 20 items').waitFor();
   });
 
   test('what hangs is seen stopping on its rung, and then for what it is', async () => {
     await open(page);
     await processor.submit('deaf', null, { jobTimeoutSeconds: 1, graceSeconds: 1.5 });
-    await page.getByText('job timeout in').waitFor();
+    await page.getByText(/times out: job in/).waitFor();
     await page.getByText(/stopping · rung grace/).waitFor();
     await page.getByText('could not be proven stopped and holds its slot').waitFor();
     await page.getByRole('status').filter({ hasText: 'degraded' }).waitFor();
