@@ -19,12 +19,16 @@ import {
 } from '../index.ts';
 import { jobMachine } from '../machines/job.ts';
 import { type AccessRules, loopbackNames, refuseActing, refuseReading } from './access.ts';
+import { bodyOf } from './actBody.ts';
 import { layOut } from './chartLayout.ts';
 import { Feed } from './feed.ts';
+import { checkMount, placeOf } from './mount.ts';
 
 export interface InspectOptions {
   /** Default 0: a free one. Null: none, the page is mounted in a server of yours. */
   port?: number | null;
+  /** Where it is mounted in a server of yours, `/ops` say. Default: at its root, or where Express says. */
+  path?: string;
   /** The address to listen on. Default 127.0.0.1: this machine only. */
   host?: string;
   /** More names, without port, by which the page may be reached. */
@@ -38,14 +42,13 @@ export interface Inspector extends AsyncDisposable {
   readonly url: string | null;
   readonly token: string;
   /**
-   * For a server of your own, node:http, Express or Fastify: answers a request whose `url` counts from where the page is
-   * mounted. Its own address must end with a slash.
+   * For a server of your own, node:http, Express or Fastify: answers a request to `path` or below it. Needs no `this`. A body
+   * that was read before is taken from `request.body`.
    */
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   close(): Promise<void>;
 }
 
-const mostBodyBytes = 64 * 1024;
 const mostConnections = 100;
 
 const files: Record<string, { file: URL; type: string }> = {
@@ -71,13 +74,14 @@ class PageInspector implements Inspector {
   readonly #logger: Logger;
   readonly #rules: AccessRules;
   readonly #feed: Feed;
+  readonly #mount: string;
   #server: Server | null = null;
   #chart: string | null = null;
 
   constructor(
     processor: JobProcessor<Jobs>,
     logger: Logger,
-    { host, allowedHosts = [], token }: InspectOptions,
+    { host, allowedHosts = [], token, path }: InspectOptions,
   ) {
     this.#processor = processor;
     this.#logger = logger;
@@ -85,6 +89,9 @@ class PageInspector implements Inspector {
     const names = [...loopbackNames, ...(host === undefined ? [] : [host]), ...allowedHosts];
     this.#rules = { hosts: new Set(names.map((name) => name.toLowerCase())), token: this.token };
     this.#feed = new Feed(processor);
+    this.#mount = checkMount(path);
+    // Express is given it alone.
+    this.handle = this.handle.bind(this);
   }
 
   async listen(port: number, host: string): Promise<void> {
@@ -97,7 +104,7 @@ class PageInspector implements Inspector {
     server.unref();
     this.#server = server;
     const { port: bound, address, family } = server.address() as AddressInfo;
-    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}/`;
+    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}${this.#mount}/`;
     this.#logger.info({ url: this.url }, `inspect: ${this.url}#token=${this.token}`);
   }
 
@@ -111,13 +118,17 @@ class PageInspector implements Inspector {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://page');
+    const place = placeOf(request, this.#mount);
     const isAct = request.method === 'POST';
     const refusal = (isAct ? refuseActing : refuseReading)(request, this.#rules);
     if (refusal !== null) return send(response, refusal.status, { error: refusal.message });
+    if (place === null) return send(response, 404, { error: `${request.url}: no such page` });
+    const { pathname, searchParams } = place.address;
     if (isAct) return this.#act(pathname, request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { error: 'GET or POST' });
+    if (place.redirect !== null)
+      return void secured(response).writeHead(307, { location: place.redirect }).end();
     if (pathname === '/events') return this.#feed.add(secured(response));
     if (pathname === '/favicon.ico') return send(response, 204, '');
     if (pathname === '/chart') {
@@ -232,37 +243,4 @@ function httpStatusOf(error: unknown): number {
   return error instanceof ConfigurationError || error instanceof InputError || error instanceof URIError
     ? 400
     : 500;
-}
-
-/** What an act may bring: who asks, and why. */
-async function bodyOf(request: IncomingMessage): Promise<{ by?: string; reason?: string }> {
-  let text = '';
-  request.setEncoding('utf8');
-  for await (const part of request) {
-    text += part;
-    if (text.length > mostBodyBytes)
-      throw new InputError(`body: expected at most ${mostBodyBytes} bytes, got more.`);
-  }
-  if (text === '') return {};
-  const given = parsed(text);
-  const fields: { by?: string; reason?: string } = {};
-  for (const field of ['by', 'reason'] as const) {
-    const value = given[field];
-    if (value === undefined || value === '') continue;
-    if (typeof value !== 'string' || value.length > 200)
-      throw new InputError(`${field}: expected a text of at most 200 characters.`);
-    // Of one line: it goes into the log.
-    fields[field] = value.replaceAll(/\p{Cc}/gu, ' ');
-  }
-  return fields;
-}
-
-function parsed(text: string): Record<string, unknown> {
-  try {
-    const value = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // Told below.
-  }
-  throw new InputError('body: expected a JSON object, got something else.');
 }
