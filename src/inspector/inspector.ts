@@ -27,11 +27,13 @@ import {
 import { jobMachine } from '../machines/job.ts';
 import type { Inspection } from '../runtime/inspection.ts';
 import { type AccessRules, loopbackNames, refuseActing, refuseReading, refuseSocket } from './access.ts';
+import { bodyOf } from './actBody.ts';
 import { ActorFeed } from './actorFeed.ts';
 import { layOut } from './chartLayout.ts';
 import { Feed } from './feed.ts';
 import { type JobDetail, jobDetail } from './jobDetail.ts';
 import { JobLines } from './jobLines.ts';
+import { checkMount, placeOf } from './mount.ts';
 import { Redaction } from './redaction.ts';
 import { InspectorSockets, type Protocol } from './sockets.ts';
 import { type StatelyWire, statelyWire } from './stately.ts';
@@ -40,6 +42,8 @@ import { xstate4Watcher } from './xstate4.ts';
 export interface InspectOptions {
   /** Default 0: a free one. Null: none, the page is mounted in a server of yours. */
   port?: number | null;
+  /** Where it is mounted in a server of yours, `/ops` say. Default: at its root, or where Express says. */
+  path?: string;
   /** The address to listen on. Default 127.0.0.1: this machine only. */
   host?: string;
   /** More names, without port, by which the page may be reached. */
@@ -59,19 +63,18 @@ export interface Inspector extends AsyncDisposable {
   readonly url: string | null;
   readonly token: string;
   /**
-   * For a server of your own, node:http, Express or Fastify: answers a request whose `url` counts from where the page is
-   * mounted. Its own address must end with a slash.
+   * For a server of your own, node:http, Express or Fastify: answers a request to `path` or below it. Needs no `this`. A body
+   * that was read before is taken from `request.body`.
    */
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /**
    * For a server of your own, for its `upgrade` event: the WebSockets of the state-chart inspectors, `xstate` and `stately`,
-   * with a `url` as `handle` takes it.
+   * at and below `path` as `handle` answers there.
    */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   close(): Promise<void>;
 }
 
-const mostBodyBytes = 64 * 1024;
 const mostConnections = 100;
 
 const page = new URL('./page/', import.meta.url);
@@ -105,6 +108,7 @@ class PageInspector implements Inspector {
   readonly #logger: Logger;
   readonly #rules: AccessRules;
   readonly #feed: Feed;
+  readonly #mount: string;
   readonly #inspection: Inspection;
   readonly #redaction: Redaction;
   readonly #lines = new JobLines();
@@ -118,7 +122,7 @@ class PageInspector implements Inspector {
     processor: JobProcessor<Jobs>,
     inspection: Inspection,
     logger: Logger,
-    { host, allowedHosts = [], token, redact = [], allowedOrigins = [] }: InspectOptions,
+    { host, allowedHosts = [], token, path, redact = [], allowedOrigins = [] }: InspectOptions,
     stately: StatelyWire | null,
   ) {
     this.#redaction = new Redaction(redact);
@@ -133,6 +137,10 @@ class PageInspector implements Inspector {
       origins: new Set(allowedOrigins),
     };
     this.#feed = new Feed(processor);
+    this.#mount = checkMount(path);
+    // Servers are given them alone.
+    this.handle = this.handle.bind(this);
+    this.upgrade = this.upgrade.bind(this);
     this.#unwatchLines = inspection.watchLines((line) => this.#lines.add(line));
     this.#isStately = stately !== null;
     this.#sockets = new InspectorSockets(this.#protocols(stately), logger);
@@ -160,7 +168,7 @@ class PageInspector implements Inspector {
     server.unref();
     this.#server = server;
     const { port: bound, address, family } = server.address() as AddressInfo;
-    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}/`;
+    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}${this.#mount}/`;
     this.#logger.info({ url: this.url }, `inspect: ${this.url}#token=${this.token}`);
     if (this.#isStately) this.#logger.info(`inspect: Stately Inspector at ${this.url}stately.html`);
   }
@@ -175,22 +183,29 @@ class PageInspector implements Inspector {
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const place = placeOf(request, this.#mount);
+    // Another's, in a server that both are in.
+    if (place === null && this.#mount !== '') return;
     socket.on('error', () => {});
     const refusal = refuseSocket(request, this.#rules);
-    const { pathname } = new URL(request.url ?? '/', 'http://page');
+    const pathname = place?.address.pathname ?? '/';
     if (refusal !== null) turnAway(socket, refusal.status, refusal.message);
     else if (!this.#sockets.accept(pathname, request, socket, head))
       turnAway(socket, 404, `${pathname}: no such WebSocket`);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://page');
+    const place = placeOf(request, this.#mount);
     const isAct = request.method === 'POST';
     const refusal = (isAct ? refuseActing : refuseReading)(request, this.#rules);
     if (refusal !== null) return send(response, refusal.status, { error: refusal.message });
+    if (place === null) return send(response, 404, { error: `${request.url}: no such page` });
+    const { pathname, searchParams } = place.address;
     if (isAct) return this.#act(pathname, request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { error: 'GET or POST' });
+    if (place.redirect !== null)
+      return void secured(response).writeHead(307, { location: place.redirect }).end();
     if (pathname === '/events') return this.#feed.add(secured(response));
     if (pathname === '/favicon.ico') return send(response, 204, '');
     if (pathname === '/chart') {
@@ -330,37 +345,4 @@ function httpStatusOf(error: unknown): number {
   return error instanceof ConfigurationError || error instanceof InputError || error instanceof URIError
     ? 400
     : 500;
-}
-
-/** What an act may bring: who asks, and why. */
-async function bodyOf(request: IncomingMessage): Promise<{ by?: string; reason?: string }> {
-  let text = '';
-  request.setEncoding('utf8');
-  for await (const part of request) {
-    text += part;
-    if (text.length > mostBodyBytes)
-      throw new InputError(`body: expected at most ${mostBodyBytes} bytes, got more.`);
-  }
-  if (text === '') return {};
-  const given = parsed(text);
-  const fields: { by?: string; reason?: string } = {};
-  for (const field of ['by', 'reason'] as const) {
-    const value = given[field];
-    if (value === undefined || value === '') continue;
-    if (typeof value !== 'string' || value.length > 200)
-      throw new InputError(`${field}: expected a text of at most 200 characters.`);
-    // Of one line: it goes into the log.
-    fields[field] = value.replaceAll(/\p{Cc}/gu, ' ');
-  }
-  return fields;
-}
-
-function parsed(text: string): Record<string, unknown> {
-  try {
-    const value = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // Told below.
-  }
-  throw new InputError('body: expected a JSON object, got something else.');
 }

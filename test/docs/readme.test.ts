@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { withMarked } from '../../scripts/marked.ts';
@@ -19,10 +20,13 @@ test('the options table is what the settings are (else: npm run options)', () =>
   expect(withMarked(readme, 'options', optionsTable)).toBe(readme);
 });
 
-test.each(['invoices.ts', 'app.ts'])('the example %s is the one that runs', (file) => {
-  const shown = blocks.find(({ code }) => code.startsWith(`// ${file}`));
-  expect(shown?.code).toBe(read(`examples/first/${file}`).replace('../../src/index.ts', 'unstuck'));
-});
+test.each(['first/invoices.ts', 'first/app.ts', 'mount/mounts.ts'])(
+  'the example %s is the one that runs',
+  (file) => {
+    const shown = blocks.find(({ code }) => code.startsWith(`// ${basename(file)}: `));
+    expect(shown?.code).toBe(read(`examples/${file}`).replace('../../src/index.ts', 'unstuck'));
+  },
+);
 
 test('the first example runs, and ends as its comments say', () => {
   const app = fileURLToPath(new URL('../../examples/first/app.ts', import.meta.url));
