@@ -146,10 +146,42 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
+/** A schedule as stored. Times are wall ms. */
+export interface StoredSchedule {
+  readonly key: string;
+  /** Another one each time it is stored: of all that tick it, one succeeds. */
+  readonly revision: string;
+  readonly cron: string;
+  readonly timeZone: string;
+  /** Of a tick while the last job is not final. */
+  readonly overlap: 'skip' | 'allow';
+  /** What a tick submits. */
+  readonly job: Omit<NewJob, 'id'>;
+  readonly nextTickAt: number;
+  /** What the next tick was counted from. */
+  readonly countedFrom: number;
+  /** Of the last tick that submitted a job, and that job; null: none did. */
+  readonly lastTickAt: number | null;
+  readonly lastJobId: string | null;
+  /** The last tick that was skipped. */
+  readonly lastSkipAt: number | null;
+}
+
+export interface ScheduleQuery {
+  readonly key?: string;
+  /** Of their jobs. */
+  readonly names?: readonly string[];
+  /** With a tick at or before, wall ms. */
+  readonly dueBy?: number;
+  readonly limit?: number;
+}
+
 export interface Watcher {
   /** After each durable change of a job, in order. */
   changed(id: string, state: JobState): void;
-  /** Changes of another process were too many to be told: any job may have changed. */
+  /** A schedule, or which names are paused, was changed. */
+  controlsChanged?(): void;
+  /** Changes of another process were too many to be told: anything may have changed. */
   missed(): void;
 }
 
@@ -163,6 +195,7 @@ export interface Engine {
   /**
    * Up to `limit` jobs that may start now become `running`, each with its next attempt, a token and a lease; after
    * them up to `ahead` more, which are not to start yet (see `claimedAhead`; who was claimed so before is passed over).
+   * None of a name that is paused.
    */
   claim(claim: {
     owner: string;
@@ -213,6 +246,23 @@ export interface Engine {
    * them. True where more may be left: ask again.
    */
   prune(states: readonly FinalState[], endedBefore: number): Promise<boolean>;
+
+  /** In the order of their next ticks. */
+  schedules(query: ScheduleQuery): Promise<StoredSchedule[]>;
+  /**
+   * Stores a schedule under its key, in place of the one with the revision `instead` (null: where none has the key), and
+   * with it the jobs of its tick, all or none. Null: another one is stored by now, and nothing was.
+   */
+  storeSchedule(
+    schedule: StoredSchedule,
+    instead: string | null,
+    jobs: readonly NewJob[],
+  ): Promise<StoredJob[] | null>;
+  /** False: there was none. */
+  removeSchedule(key: string): Promise<boolean>;
+  /** From then on no job of this name is claimed by anyone; or they are again. */
+  setPaused(name: string, isPaused: boolean): Promise<void>;
+  pausedNames(): Promise<string[]>;
   /** Returns what ends it. */
   watch(watcher: Watcher): () => void;
 }

@@ -12,12 +12,15 @@ import {
   EngineError,
   type JobQuery,
   type NewJob,
+  type ScheduleQuery,
   StaleAttemptError,
   type StoredJob,
+  type StoredSchedule,
   type Transition,
   type Watcher,
 } from './engine.ts';
 import { dueAtRest, freshJob, mustEnd, resultOf, settledEntry, stoppingEntry, undoes } from './jobFacts.ts';
+import { MemoryControls } from './memoryControls.ts';
 
 type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
@@ -46,6 +49,9 @@ export class MemoryEngine implements Engine {
   #attempts = 0;
   #lastPlace = 0;
   #watchers = new Set<Watcher>();
+  #controls = new MemoryControls(() => {
+    for (const watcher of this.#watchers) watcher.controlsChanged?.();
+  });
 
   async open(clock: Clock): Promise<void> {
     this.#clock = clock;
@@ -89,7 +95,7 @@ export class MemoryEngine implements Engine {
       if (claimed.length === claim.limit + claim.ahead) break;
       const claimedAhead = claimed.length >= claim.limit;
       if (claimedAhead && row.claimedAhead) continue;
-      if (!claim.names.includes(row.name) || isDue(row, now)) continue;
+      if (!claim.names.includes(row.name) || this.#controls.isPaused(row.name) || isDue(row, now)) continue;
       this.#unrest(row);
       this.#attempts += 1;
       Object.assign(row, {
@@ -276,6 +282,30 @@ export class MemoryEngine implements Engine {
     const adopted = `${this.#attempts}-${crypto.randomUUID()}`;
     Object.assign(row, { token: adopted, owner, leaseUntil: this.#time().monotonic() + leaseMs });
     return adopted;
+  }
+
+  async schedules(query: ScheduleQuery): Promise<StoredSchedule[]> {
+    return this.#controls.schedules(query);
+  }
+
+  async storeSchedule(
+    schedule: StoredSchedule,
+    instead: string | null,
+    jobs: readonly NewJob[],
+  ): Promise<StoredJob[] | null> {
+    return this.#controls.store(schedule, instead) ? this.submit(jobs) : null;
+  }
+
+  async removeSchedule(key: string): Promise<boolean> {
+    return this.#controls.remove(key);
+  }
+
+  async setPaused(name: string, isPaused: boolean): Promise<void> {
+    this.#controls.setPaused(name, isPaused);
+  }
+
+  async pausedNames(): Promise<string[]> {
+    return this.#controls.pausedNames();
   }
 
   watch(watcher: Watcher): () => void {

@@ -8,6 +8,7 @@ import {
   type NewJob,
   StaleAttemptError,
   type StoredJob,
+  type StoredSchedule,
 } from '../../src/engines/engine.ts';
 import type { StopIntent, Verdict } from '../../src/machines/verdict.ts';
 import { SimulatedClock } from '../support/simulatedClock.ts';
@@ -537,6 +538,131 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await engine.nextDueAt()).toBe(clock.now() + 55_000);
         await engine.settle(id, null, verdict('cancelled'));
         expect(await engine.nextDueAt()).toBe(clock.now() + 55_000);
+      });
+    });
+
+    describe('schedules', () => {
+      const { id: _, ...job } = newJob({ settings: { ...settings, deadlineSeconds: 60 } });
+      const schedule = (more: Partial<StoredSchedule> = {}): StoredSchedule => ({
+        key: 'nightly',
+        revision: '1',
+        cron: '0 3 * * *',
+        timeZone: 'UTC',
+        overlap: 'skip',
+        job,
+        nextTickAt: clock.now() + 5000,
+        countedFrom: clock.now(),
+        lastTickAt: null,
+        lastJobId: null,
+        lastSkipAt: null,
+        ...more,
+      });
+
+      test('are stored to the letter, in place of the revision that the caller has seen', async () => {
+        expect(await engine.storeSchedule(schedule(), null, [])).toEqual([]);
+        expect(await engine.schedules({ key: 'nightly' })).toEqual([schedule()]);
+        expect(await engine.storeSchedule(schedule({ revision: '2' }), null, [])).toBeNull();
+        expect(await engine.storeSchedule(schedule({ revision: '2' }), '0', [])).toBeNull();
+        const next = schedule({
+          revision: '2',
+          lastTickAt: 1,
+          lastJobId: 'a',
+          lastSkipAt: 2,
+          overlap: 'allow',
+        });
+        expect(await engine.storeSchedule(next, '1', [])).toEqual([]);
+        expect(await engine.schedules({})).toEqual([next]);
+      });
+
+      test('store the jobs of a tick with it, once', async () => {
+        await engine.storeSchedule(schedule(), null, []);
+        const [tick, late] = [newJob(), newJob()];
+        const [stored] = (await engine.storeSchedule(schedule({ revision: '2' }), '1', [tick])) ?? [];
+        expect(stored).toEqual(await engine.get(tick.id));
+        expect(await engine.storeSchedule(schedule({ revision: '3' }), '1', [late])).toBeNull();
+        expect(await engine.get(late.id)).toBeNull();
+        expect((await claimOne()).id).toBe(tick.id);
+      });
+
+      test('are found by name and tick, the next first', async () => {
+        const store = (key: string, name: string, afterMs: number) =>
+          engine.storeSchedule(
+            schedule({ key, job: { ...job, name }, nextTickAt: clock.now() + afterMs }),
+            null,
+            [],
+          );
+        await store('late', 'sum', 3000);
+        await store('early', 'sum', 1000);
+        await store('between', 'other', 2000);
+        const keys = async (query: Parameters<Engine['schedules']>[0]) =>
+          (await engine.schedules(query)).map(({ key }) => key);
+        expect(await keys({})).toEqual(['early', 'between', 'late']);
+        expect(await keys({ names: ['sum'] })).toEqual(['early', 'late']);
+        expect(await keys({ names: ['sum', 'other'], limit: 2 })).toEqual(['early', 'between']);
+        expect(await keys({ names: ['sum', 'other'], dueBy: clock.now() + 2000 })).toEqual([
+          'early',
+          'between',
+        ]);
+        expect(await keys({ names: ['other'], dueBy: clock.now() + 1999 })).toEqual([]);
+        expect(await keys({ names: [] })).toEqual([]);
+      });
+
+      test('are removed, and a tick does not bring one back', async () => {
+        await engine.storeSchedule(schedule(), null, []);
+        expect(await engine.removeSchedule('nightly')).toBe(true);
+        expect(await engine.removeSchedule('nightly')).toBe(false);
+        expect(await engine.storeSchedule(schedule({ revision: '2' }), '1', [newJob()])).toBeNull();
+        expect(await engine.schedules({})).toEqual([]);
+        expect(await engine.count(['queued'])).toBe(0);
+      });
+
+      test('and paused names tell watchers when they have changed', async () => {
+        let told = 0;
+        engine.watch({ changed: () => {}, missed: () => {}, controlsChanged: () => (told += 1) });
+        await engine.storeSchedule(schedule(), null, []);
+        await engine.storeSchedule(schedule(), null, []);
+        expect(told).toBe(1);
+        await engine.removeSchedule('nightly');
+        await engine.removeSchedule('nightly');
+        expect(told).toBe(2);
+        await engine.setPaused('sum', true);
+        await engine.setPaused('sum', true);
+        expect(told).toBe(3);
+        await engine.setPaused('sum', false);
+        expect(told).toBe(4);
+      });
+    });
+
+    describe('a paused name', () => {
+      test('is passed over by claims until it is resumed; what runs of it goes on', async () => {
+        const running = await submit();
+        const { token } = await claimOne();
+        await engine.setPaused('sum', true);
+        await engine.setPaused('other', true);
+        expect(await engine.pausedNames()).toEqual(['other', 'sum']);
+        const waiting = await submit();
+        expect(await claim(9, 15_000, 9)).toEqual([]);
+        await engine.settle(running.id, token, verdict('completed'));
+        await engine.setPaused('sum', false);
+        expect(await engine.pausedNames()).toEqual(['other']);
+        expect((await claimOne()).id).toBe(waiting.id);
+      });
+
+      test('does not hold up others, nor its own timeouts', async () => {
+        await engine.setPaused('sum', true);
+        const waiting = await submit({ settings: { ...settings, queueTimeoutSeconds: 5 } });
+        const other = await submit({ name: 'other' });
+        const claimed = await engine.claim({
+          owner: 'me',
+          limit: 9,
+          ahead: 0,
+          names: ['sum', 'other'],
+          leaseMs: 15_000,
+        });
+        expect(claimed.map(({ id }) => id)).toEqual([other.id]);
+        expect(await engine.nextDueAt()).toBe(clock.now() + 5000);
+        await clock.advance(5);
+        expect((await engine.due()).map(({ id }) => id)).toEqual([waiting.id]);
       });
     });
   });

@@ -3,6 +3,7 @@
 
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { ControlStore } from '../../src/engines/sqlite/controlStore.ts';
 import { JobStore, queueFirst } from '../../src/engines/sqlite/jobStore.ts';
 import { migrate } from '../../src/engines/sqlite/schema.ts';
 import { settings, verdict } from './contract.ts';
@@ -19,6 +20,7 @@ const recording = {
 
 const at = { now: 1000, monotonic: 1000 };
 const store = new JobStore(recording, { boot: 'b', holder: 'h', isAlive: () => false }, () => {});
+const controls = new ControlStore(recording, store, () => {});
 const job = { name: 'x', input: '1', settings, priority: 0, notBefore: null, retryOf: null };
 
 function useAll(): void {
@@ -60,6 +62,14 @@ function useAll(): void {
   store.publish([['a', 'queued']]);
   store.newsSince(0);
   store.prune(at, ['completed'], 5000);
+  const schedule = { key: 'k', revision: '1', cron: '', timeZone: '', overlap: 'skip' } as const;
+  const ticks = { nextTickAt: 1, countedFrom: 1, lastTickAt: null, lastJobId: null, lastSkipAt: null };
+  controls.storeSchedule(at, { ...schedule, ...ticks, job: { ...job, idempotencyKey: null } }, null, []);
+  controls.schedules(at, { key: 'k' });
+  controls.schedules(at, { names: ['x'], dueBy: 2 });
+  controls.removeSchedule(at, 'k');
+  for (const isPaused of [true, false]) controls.setPaused(at, 'x', isPaused);
+  controls.claim(at, { owner: 'o', limit: 1, ahead: 0, names: ['x'], leaseMs: 10 });
 }
 
 useAll();
@@ -70,7 +80,7 @@ test('no statement scans the jobs', () => {
     const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
     for (const { detail } of plan) {
       // Of an index is fine only where it was asked for the whole of it: the live jobs, the jobs of a page.
-      const isWhole = /^SCAN (jobs|output)(?! USING)/.test(detail);
+      const isWhole = /^SCAN (jobs|output|schedules)(?! USING)/.test(detail);
       expect({ sql, detail, isWhole }).toMatchObject({ isWhole: false });
       // At most one job of each name has a key: to sort them is nothing.
       const areFew = sql.includes('DISTINCT holder') || sql.includes('INDEXED BY jobs_by_key');

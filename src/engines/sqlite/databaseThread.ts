@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StopIntent } from '../../machines/verdict.ts';
 import { EngineError, StaleAttemptError } from '../engine.ts';
+import { ControlStore } from './controlStore.ts';
 import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
 import { type Change, type Instant, JobStore, type News } from './jobStore.ts';
@@ -26,7 +27,9 @@ export interface Call extends Instant {
   args: readonly unknown[];
 }
 
-export type StoreMethod = Exclude<keyof JobStore, 'newsSince' | 'publish'>;
+/** Who claims asks the controls first. */
+export type StoreCalls = Omit<JobStore, 'newsSince' | 'publish' | 'claim'> & ControlStore;
+export type StoreMethod = keyof StoreCalls;
 
 export type Answer =
   | { call: number; value: unknown }
@@ -59,6 +62,7 @@ const place = realpathSync(path);
 const lock = explained(() => holdLock(place, holder));
 const here = { boot, holder, isAlive: (other: string) => isHolderAlive(place, other) };
 const store = new JobStore(database, here, (id, state) => changes.push([id, state]));
+const controls = new ControlStore(database, store, () => changes.push('controls'));
 const version = database.prepare('PRAGMA data_version');
 removeDeadLocks(place);
 let seenVersion = dataVersion();
@@ -204,8 +208,9 @@ function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & 
       const isAfterWait = performance.now() - waitedUntil < afterWaitMs;
       return { call, value: store.lapsed({ now, monotonic }, isAfterWait) };
     }
-    const act = store[method] as (at: Instant, ...args: unknown[]) => unknown;
-    return { call, value: act.call(store, { now, monotonic }, ...args) };
+    const owner = (method in controls ? controls : store) as StoreCalls;
+    const act = owner[method] as (at: Instant, ...args: unknown[]) => unknown;
+    return { call, value: act.call(owner, { now, monotonic }, ...args) };
   } catch (error) {
     if (error instanceof StaleAttemptError) {
       return { call, error: { kind: 'stale', jobId: error.jobId, write: error.write, intent: error.intent } };

@@ -2,7 +2,7 @@
 // into one transaction. A call that is refused has changed nothing.
 
 import { randomUUID } from 'node:crypto';
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { type FinalState, isAtRest, isFinal, type JobState } from '../../machines/states.ts';
 import type { StopIntent, Verdict } from '../../machines/verdict.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from '../engine.ts';
 import { dueAtRest, freshJob, mustEnd, resultOf, settledEntry, stoppingEntry, undoes } from '../jobFacts.ts';
 import { type JobRow, toText } from './jobRow.ts';
+import { type Bindings, Statements } from './statements.ts';
 
 /** The caller's clocks at the time of the call, ms. */
 export interface Instant {
@@ -43,7 +44,8 @@ const missingMs = 200;
 const prunedJobs = 200;
 const prunedRows = 5000;
 
-export type Change = [id: string, state: JobState];
+/** `controls`: of schedules, or of the paused names. */
+export type Change = [id: string, state: JobState] | 'controls';
 
 export interface News {
   changes: Change[];
@@ -70,21 +72,18 @@ export interface Here {
 /** Transactions. A process that looks away for longer is told that it missed some. */
 const keptNews = 250;
 
-type Bindings = Readonly<Record<string, unknown>>;
-
 export class JobStore {
-  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
   readonly #here: Here;
   /** Holders whose lock is not there, and since when it was not seen, ms. */
   #missing = new Map<string, number>();
   /** As far as the news were read: they are, at the beginning of each transaction. */
   #lastPlace = 0;
-  readonly #statements = new Map<string, { statement: StatementSync; names: string[] }>();
   /** Calls `changed` for each job a call has changed, in order. */
   readonly #changed: (id: string, state: JobState) => void;
 
   constructor(database: DatabaseSync, here: Here, changed: (id: string, state: JobState) => void) {
-    this.#database = database;
+    this.#statements = new Statements(database);
     this.#here = here;
     this.#changed = changed;
   }
@@ -552,43 +551,19 @@ export class JobStore {
   }
 
   #run(sql: string, bindings: Bindings): void {
-    const { statement, values } = this.#bound(sql, bindings);
-    statement.run(...values);
+    this.#statements.run(sql, bindings);
   }
 
   #get<Row>(sql: string, bindings: Bindings): Row | undefined {
-    const { statement, values } = this.#bound(sql, bindings);
-    return statement.get(...values) as Row | undefined;
+    return this.#statements.get<Row>(sql, bindings);
   }
 
   #iterate<Row>(sql: string, bindings: Bindings): Iterable<Row> {
-    const { statement, values } = this.#bound(sql, bindings);
-    return statement.iterate(...values) as Iterable<Row>;
+    return this.#statements.iterate<Row>(sql, bindings);
   }
 
   #all<Row>(sql: string, bindings: Bindings): Row[] {
-    const { statement, values } = this.#bound(sql, bindings);
-    return statement.all(...values) as Row[];
-  }
-
-  #bound(sql: string, bindings: Bindings): { statement: StatementSync; values: SQLInputValue[] } {
-    const { statement, names } = this.#statement(sql);
-    return { statement, values: names.map((name) => bindings[name] as SQLInputValue) };
-  }
-
-  /** Its parameters are bound by place: by name costs node:sqlite twice the time of the whole insert. */
-  #statement(sql: string): { statement: StatementSync; names: string[] } {
-    let prepared = this.#statements.get(sql);
-    if (prepared === undefined) {
-      const names: string[] = [];
-      const placed = sql.replace(/:(\w+)/g, (_, name: string) => {
-        names.push(name);
-        return '?';
-      });
-      prepared = { statement: this.#database.prepare(placed), names };
-      this.#statements.set(sql, prepared);
-    }
-    return prepared;
+    return this.#statements.all<Row>(sql, bindings);
   }
 }
 

@@ -76,6 +76,26 @@ const migrations: readonly string[] = [
     row TEXT NOT NULL,
     PRIMARY KEY (job, n)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE schedules (
+    key TEXT PRIMARY KEY,
+    revision TEXT NOT NULL,
+    -- Of its jobs; their settings and the rest of them, JSON.
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    job TEXT NOT NULL,
+    cron TEXT NOT NULL,
+    timeZone TEXT NOT NULL,
+    overlap TEXT NOT NULL,
+    nextTickAt REAL NOT NULL,
+    countedFrom REAL NOT NULL,
+    lastTickAt REAL,
+    lastJobId TEXT,
+    lastSkipAt REAL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX schedules_next ON schedules (name, nextTickAt);
+  CREATE TABLE paused (
+    name TEXT PRIMARY KEY
+  ) STRICT, WITHOUT ROWID;
   -- Jobs that are no more, with rows in output that are still to go.
   CREATE TABLE pruned (
     job INTEGER PRIMARY KEY

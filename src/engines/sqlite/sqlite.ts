@@ -19,21 +19,24 @@ import {
   EngineError,
   type JobQuery,
   type NewJob,
+  type ScheduleQuery,
   StaleAttemptError,
   type StoredJob,
+  type StoredSchedule,
   type Watcher,
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
-import type { Answer, Call, Committed, OpenOrder, StoreMethod } from './databaseThread.ts';
+import { scheduleFrom } from './controlStore.ts';
+import type { Answer, Call, Committed, OpenOrder, StoreCalls, StoreMethod } from './databaseThread.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
-import { type JobStore, type QueuePlace, queueFirst } from './jobStore.ts';
+import { type QueuePlace, queueFirst } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const answersATurn = 32;
 /** After which a lock that is missing is missing for good: see JobStore.lapsed. */
 const lookAgainMs = 250;
 
-type Args<M extends StoreMethod> = JobStore[M] extends (at: never, ...args: infer A) => unknown ? A : never;
+type Args<M extends StoreMethod> = StoreCalls[M] extends (at: never, ...args: infer A) => unknown ? A : never;
 
 export interface SqliteOptions {
   /** The file; made if it is not there. Its folder must exist. */
@@ -122,11 +125,7 @@ export class SqliteEngine implements Engine {
   }
 
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
-    return this.#call('submit', jobs).then((stored) =>
-      stored.map((known, index) =>
-        typeof known === 'number' ? freshJob(jobs[index] as NewJob, known) : fromRow(known),
-      ),
-    );
+    return this.#call('submit', jobs).then((answers) => submitted(jobs, answers));
   }
 
   claim(claim: Args<'claim'>[0]): Promise<StoredJob[]> {
@@ -216,16 +215,42 @@ export class SqliteEngine implements Engine {
     return this.#call('adopt', id, token, owner, leaseMs);
   }
 
+  schedules(query: ScheduleQuery): Promise<StoredSchedule[]> {
+    return this.#call('schedules', query).then((rows) => rows.map(scheduleFrom));
+  }
+
+  storeSchedule(
+    schedule: StoredSchedule,
+    instead: string | null,
+    jobs: readonly NewJob[],
+  ): Promise<StoredJob[] | null> {
+    return this.#call('storeSchedule', schedule, instead, jobs).then(
+      (answers) => answers && submitted(jobs, answers),
+    );
+  }
+
+  removeSchedule(key: string): Promise<boolean> {
+    return this.#call('removeSchedule', key);
+  }
+
+  setPaused(name: string, isPaused: boolean): Promise<void> {
+    return this.#call('setPaused', name, isPaused);
+  }
+
+  pausedNames(): Promise<string[]> {
+    return this.#call('pausedNames');
+  }
+
   watch(watcher: Watcher): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
-  #call<M extends StoreMethod>(method: M, ...args: Args<M>): Promise<ReturnType<JobStore[M]>> {
+  #call<M extends StoreMethod>(method: M, ...args: Args<M>): Promise<ReturnType<StoreCalls[M]>> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     if (this.#clock === null) {
       reject(new EngineError(`${this.#order.path} is not open`));
-      return promise as Promise<ReturnType<JobStore[M]>>;
+      return promise as Promise<ReturnType<StoreCalls[M]>>;
     }
     if (this.#worker === null) {
       return this.#reach().then(() => {
@@ -245,7 +270,7 @@ export class SqliteEngine implements Engine {
     });
     // One message for all calls of this turn of the event loop.
     if (this.#gathered.length === 1) setImmediate(() => this.#flush());
-    return promise as Promise<ReturnType<JobStore[M]>>;
+    return promise as Promise<ReturnType<StoreCalls[M]>>;
   }
 
   #flush(): void {
@@ -278,7 +303,10 @@ export class SqliteEngine implements Engine {
     if (changes.length > 0 || !isWhole) {
       for (const watcher of this.#watchers) {
         if (!isWhole) watcher.missed();
-        for (const [id, state] of changes) watcher.changed(id, state);
+        for (const change of changes) {
+          if (change === 'controls') watcher.controlsChanged?.();
+          else watcher.changed(...change);
+        }
       }
       Object.assign(committed, { isWhole: true, changes: [] });
     }
@@ -304,6 +332,12 @@ export class SqliteEngine implements Engine {
     this.#waiting.clear();
     this.#gathered = [];
   }
+}
+
+function submitted(jobs: readonly NewJob[], answers: readonly (JobRow | number)[]): StoredJob[] {
+  return answers.map((known, index) =>
+    typeof known === 'number' ? freshJob(jobs[index] as NewJob, known) : fromRow(known),
+  );
 }
 
 function errorOf(error: Extract<Answer, { error: unknown }>['error']): Error {
