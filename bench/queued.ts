@@ -85,6 +85,8 @@ function fill(path: string, size: number): void {
     priority: 0,
     notBefore: null,
     idempotencyKey: null,
+    concurrencyKey: null,
+    keyLimit: 1,
     retryOf: null,
   };
   for (let from = 0; from < size; from += 1000) {

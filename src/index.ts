@@ -28,6 +28,7 @@ export {
 } from './runtime/errors.ts';
 export type { Job, Jsonified } from './runtime/job.ts';
 export type { ListQuery } from './runtime/jobQuery.ts';
+export type { Limits } from './runtime/limits.ts';
 export { type Health, JobProcessor } from './runtime/processor.ts';
 export type { ProcessorOptions } from './runtime/processorOptions.ts';
 export type { JobSettings, RetrySettings } from './runtime/settings.ts';

@@ -3,7 +3,7 @@
 // is handed back when it is not started within a beat.
 
 import type { Clock } from '../engines/clock.ts';
-import type { Engine, StoredJob } from '../engines/engine.ts';
+import type { Engine, NameLimits, StoredJob } from '../engines/engine.ts';
 
 /** As many are claimed ahead as start within so many ms: other processes, and jobs of higher priority, wait no longer. */
 const aheadMs = 100;
@@ -18,6 +18,8 @@ export interface ClaimAheadOptions {
   readonly clock: Clock;
   readonly owner: string;
   readonly names: readonly string[];
+  /** By name. */
+  readonly limits: Readonly<Record<string, NameLimits>>;
   readonly leaseMs: number;
   /** How long a job may wait here, ms. */
   readonly keptMs: number;
@@ -43,6 +45,7 @@ export class ClaimAhead {
   #refill: Promise<void> | null = null;
   #isClosed = false;
   #timer: unknown = null;
+  readonly #isRated: boolean;
   /** Of late: how long a claim took, and an attempt, ms; and how many attempts ended in a ms. */
   #claimMs = 0;
   #attemptMs = Infinity;
@@ -53,6 +56,7 @@ export class ClaimAhead {
   constructor(options: ClaimAheadOptions, host: ClaimAheadHost) {
     this.#options = options;
     this.#host = host;
+    this.#isRated = Object.values(options.limits).some(({ rate }) => rate !== null);
   }
 
   /** Up to `slots` jobs to start now. Fewer: no more are there, or `refilled` will be called. */
@@ -103,13 +107,13 @@ export class ClaimAhead {
   }
 
   async #claim(slots: number): Promise<StoredJob[]> {
-    const { engine, clock, owner, names, leaseMs } = this.#options;
+    const { engine, clock, owner, names, limits, leaseMs } = this.#options;
     const began = clock.monotonic();
     this.#rate = mean(this.#rate, this.#ended / (began - this.#claimedAt));
     this.#ended = 0;
     this.#claimedAt = began;
     const ahead = Math.max(0, this.#wanted() - this.#waiting.length);
-    const jobs = await engine.claim({ owner, limit: slots, ahead, names, leaseMs });
+    const jobs = await engine.claim({ owner, limit: slots, ahead, names, limits, leaseMs });
     const now = clock.monotonic();
     if (jobs.length > 0) this.#claimMs = mean(this.#claimMs, now - began);
     this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: began })));
@@ -119,7 +123,14 @@ export class ClaimAhead {
   }
 
   #wanted(): number {
-    if (this.#isClosed || this.#claimMs < quickMs || this.#attemptMs > this.#claimMs * longAttempt) return 0;
+    // Where there is a rate, an attempt begins when it is claimed and not later.
+    if (
+      this.#isRated ||
+      this.#isClosed ||
+      this.#claimMs < quickMs ||
+      this.#attemptMs > this.#claimMs * longAttempt
+    )
+      return 0;
     return Math.min(mostAhead, Math.ceil(this.#rate * aheadMs));
   }
 

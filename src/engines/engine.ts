@@ -41,6 +41,10 @@ export interface NewJob {
   readonly notBefore: number | null;
   /** One job of a name has it. */
   readonly idempotencyKey: string | null;
+  /** Of the jobs of this name that have the same key, `keyLimit` at most are alive at a time. Null: it has none. */
+  readonly concurrencyKey: string | null;
+  /** As it was defined when the job was submitted; Infinity = off. */
+  readonly keyLimit: number;
   /** The final job that this one repeats by hand, or null. */
   readonly retryOf: string | null;
 }
@@ -176,8 +180,26 @@ export interface ScheduleQuery {
   readonly limit?: number;
 }
 
+/** What the definition of a job says of all jobs of its name, on all processors of the engine. */
+export interface NameLimits {
+  /** Alive at a time; Infinity = off. */
+  readonly concurrency: number;
+  /** Attempts that begin within any so many ms of wall time; null = off. */
+  readonly rate: { readonly starts: number; readonly ms: number } | null;
+}
+
+export interface Claim {
+  readonly owner: string;
+  readonly limit: number;
+  readonly ahead: number;
+  readonly names: readonly string[];
+  readonly leaseMs: number;
+  /** By name; of names that are not in it, only their keys limit them. */
+  readonly limits?: Readonly<Record<string, NameLimits>>;
+}
+
 export interface Watcher {
-  /** After each durable change of a job, in order. */
+  /** After each durable change of a job, in order; and when a job that waited behind others of its key no longer does. */
   changed(id: string, state: JobState): void;
   /** A schedule, or which names are paused, was changed. */
   controlsChanged?(): void;
@@ -194,16 +216,12 @@ export interface Engine {
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]>;
   /**
    * Up to `limit` jobs that may start now become `running`, each with its next attempt, a token and a lease; after
-   * them up to `ahead` more, which are not to start yet (see `claimedAhead`; who was claimed so before is passed over).
-   * None of a name that is paused.
+   * them up to `ahead` more, which are not to start yet (see `claimedAhead`; who was claimed so before is passed over). The
+   * lower rank first (`rankOf`); none of a name that is paused, and no limit of a name or a key is passed.
    */
-  claim(claim: {
-    owner: string;
-    limit: number;
-    ahead: number;
-    names: readonly string[];
-    leaseMs: number;
-  }): Promise<StoredJob[]>;
+  claim(claim: Claim): Promise<StoredJob[]>;
+  /** Wall ms at which a rate lets a job start that waits for nothing else; null: none does. */
+  nextStartAt(limits: Readonly<Record<string, NameLimits>>): Promise<number | null>;
   /** Renews leases; answers for each beat. */
   beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]>;
   /** A chunk's checkpoint and rows, in one transaction; nothing where the chunk is stored already. Refused with StaleAttemptError. */

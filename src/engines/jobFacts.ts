@@ -37,6 +37,22 @@ export function freshJob(job: NewJob, now: number): StoredJob {
   };
 }
 
+/** A point of priority is worth so many places in the queue. */
+export const placesAPoint = 1000;
+
+/**
+ * The rank of a job that waits, the lowest starts first. Its place is the number of jobs that came before it, so that priority
+ * lets it pass at most `placesAPoint` of them a point: no job waits for ever behind later ones of higher priority.
+ */
+export function rankOf(place: number, priority: number): number {
+  return place - priority * placesAPoint;
+}
+
+/** Of a job that is to be next: before every priority, and behind those that were told so before. */
+export function nextRank(place: number): number {
+  return place - 2 ** 52;
+}
+
 /** The entry in a job's history when it begins to be stopped. */
 export function stoppingEntry(intent: StopIntent, attempt: number, at: number): Transition {
   return {

@@ -8,9 +8,11 @@ import {
   type Beat,
   type BeatReply,
   type CheckpointWrite,
+  type Claim,
   type Engine,
   EngineError,
   type JobQuery,
+  type NameLimits,
   type NewJob,
   type ScheduleQuery,
   StaleAttemptError,
@@ -19,8 +21,19 @@ import {
   type Transition,
   type Watcher,
 } from './engine.ts';
-import { dueAtRest, freshJob, mustEnd, resultOf, settledEntry, stoppingEntry, undoes } from './jobFacts.ts';
+import {
+  dueAtRest,
+  freshJob,
+  mustEnd,
+  nextRank,
+  rankOf,
+  resultOf,
+  settledEntry,
+  stoppingEntry,
+  undoes,
+} from './jobFacts.ts';
 import { MemoryControls } from './memoryControls.ts';
+import { RankedQueue } from './rankedQueue.ts';
 
 type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
@@ -28,19 +41,34 @@ type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   leaseUntil: number;
   /** Name and idempotency key, or null. */
   key: string | null;
-  /** Among the jobs of its priority; a job that is handed back keeps it. */
-  place: number;
+  /** See rankOf; a job that is handed back keeps it. */
+  rank: number;
+  /** Its priority; Infinity where it was told to be next. */
+  lane: number;
   rows: string[];
 };
+
+/** The jobs of one concurrency key. */
+interface Group {
+  readonly key: string;
+  live: number;
+  /** Those that wait for a slot, in `#ready`. */
+  readonly heads: Set<Row>;
+  /** Those that wait behind them. */
+  readonly behind: RankedQueue<Row>;
+}
 
 export class MemoryEngine implements Engine {
   readonly name = 'memory';
   #clock: Clock | null = null;
   #jobs = new Map<string, Row>();
   #idempotency = new Map<string, string>();
-  /** Jobs that may start now, by priority; each set in the order of their places, but for those in `#unsorted`. */
-  #ready = new Map<number, Set<Row>>();
-  #unsorted = new Set<number>();
+  /** Jobs that may start now, as far as their keys limit them. */
+  #ready = new RankedQueue<Row>();
+  /** By name and concurrency key. */
+  #groups = new Map<string, Group>();
+  /** By name: wall times at which attempts began, as long as its rate needs them. */
+  #starts = new Map<string, number[]>();
   /** Jobs at rest that may not start yet. */
   #waiting = new Set<Row>();
   /** Jobs at rest that time out at a wall time. */
@@ -70,7 +98,8 @@ export class MemoryEngine implements Engine {
         key,
         history: [...fresh.history],
         leaseUntil: 0,
-        place: this.#nextPlace(),
+        rank: rankOf(this.#nextPlace(), job.priority),
+        lane: job.priority,
         rows: [],
       };
       this.#jobs.set(row.id, row);
@@ -81,22 +110,23 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async claim(claim: {
-    owner: string;
-    limit: number;
-    ahead: number;
-    names: readonly string[];
-    leaseMs: number;
-  }): Promise<StoredJob[]> {
+  async claim(claim: Claim): Promise<StoredJob[]> {
     const now = this.#time().now();
     this.#ripen();
+    const names = claim.names.filter((name) => !this.#controls.isPaused(name));
+    const room = new Map(names.map((name) => [name, this.#roomFor(name, claim.limits?.[name])]));
     const claimed: StoredJob[] = [];
-    for (const row of this.#inOrder()) {
+    for (const row of this.#ready.inOrder()) {
       if (claimed.length === claim.limit + claim.ahead) break;
       const claimedAhead = claimed.length >= claim.limit;
       if (claimedAhead && row.claimedAhead) continue;
-      if (!claim.names.includes(row.name) || this.#controls.isPaused(row.name) || isDue(row, now)) continue;
+      const left = room.get(row.name) ?? 0;
+      if (left <= 0 || isDue(row, now)) continue;
+      room.set(row.name, left - 1);
+      this.#starts.get(row.name)?.push(now);
       this.#unrest(row);
+      const group = this.#groupOf(row);
+      if (group !== null) group.live += 1;
       this.#attempts += 1;
       Object.assign(row, {
         state: 'running',
@@ -172,7 +202,8 @@ export class MemoryEngine implements Engine {
     const now = this.#time().now();
     const { state, timeout, reason, failure, stop, notBefore } = verdict;
     row.history.push(settledEntry(verdict, row.attempt, now));
-    this.#live.delete(row);
+    const group = this.#groupOf(row);
+    if (this.#live.delete(row) && group !== null) group.live -= 1;
     this.#unrest(row);
     Object.assign(row, {
       state,
@@ -193,11 +224,12 @@ export class MemoryEngine implements Engine {
       if (verdict.neverBegan && row.attempt === 1)
         Object.assign(row, { startedAt: null, lastHeartbeatAt: null, lastProgressAt: null });
       if (state === 'queued') row.attempt -= 1;
-      else row.place = this.#nextPlace();
+      else Object.assign(row, { rank: rankOf(this.#nextPlace(), row.priority), lane: row.priority });
       row.notBefore = notBefore;
       this.#rest(row);
     }
     this.#changed(row);
+    if (group !== null) this.#refill(group);
     return snapshot(row);
   }
 
@@ -205,8 +237,8 @@ export class MemoryEngine implements Engine {
     const row = this.#row(id);
     if (!isAtRest(row.state)) return;
     this.#unrest(row);
-    row.priority = Infinity;
-    row.place = this.#nextPlace();
+    row.rank = nextRank(this.#nextPlace());
+    row.lane = Infinity;
     this.#rest(row);
     this.#changed(row);
   }
@@ -233,7 +265,9 @@ export class MemoryEngine implements Engine {
   }
 
   async *queue(): AsyncIterable<string> {
-    for (const row of [...this.#inOrder(), ...this.#waiting]) yield row.id;
+    const behind = [...this.#groups.values()].flatMap((group) => [...group.behind.inOrder()]);
+    behind.sort((a, b) => a.rank - b.rank);
+    for (const row of [...this.#ready.inOrder(), ...behind, ...this.#waiting]) yield row.id;
   }
 
   async count(states: readonly JobState[], name?: string): Promise<number> {
@@ -325,8 +359,9 @@ export class MemoryEngine implements Engine {
     this.#unrest(row);
     if (row.notBefore !== null && row.notBefore > now) this.#waiting.add(row);
     else {
-      if (row.place !== this.#lastPlace) this.#unsorted.add(row.priority);
-      this.#ready.set(row.priority, (this.#ready.get(row.priority) ?? new Set()).add(row));
+      const group = this.#groupOf(row);
+      (group?.behind ?? this.#ready).add(row);
+      if (group !== null) this.#refill(group);
     }
     if (dueAtRest(row) !== null) this.#expiring.add(row);
   }
@@ -334,18 +369,67 @@ export class MemoryEngine implements Engine {
   #unrest(row: Row): void {
     this.#waiting.delete(row);
     this.#expiring.delete(row);
-    const peers = this.#ready.get(row.priority);
-    if (peers?.delete(row) === true && peers.size === 0) this.#ready.delete(row.priority);
+    this.#ready.delete(row);
+    const group = this.#groupOf(row);
+    group?.heads.delete(row);
+    group?.behind.delete(row);
   }
 
-  *#inOrder(): Iterable<Row> {
-    for (const priority of this.#unsorted) {
-      const peers = [...(this.#ready.get(priority) ?? [])].sort((a, b) => a.place - b.place);
-      if (peers.length > 0) this.#ready.set(priority, new Set(peers));
+  /** Null: its key limits it not. */
+  #groupOf({ name, concurrencyKey }: Row): Group | null {
+    if (concurrencyKey === null) return null;
+    const key = `${name}\n${concurrencyKey}`;
+    const group = this.#groups.get(key) ?? { key, live: 0, heads: new Set(), behind: new RankedQueue() };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  /** As many of a key wait for a slot as may be alive: the first of them. The others wait behind. */
+  #refill(group: Group): void {
+    for (;;) {
+      const next = group.behind.first();
+      if (next === undefined) break;
+      if (group.live + group.heads.size >= next.keyLimit) {
+        const last = [...group.heads].reduce<Row | null>(
+          (a, b) => (a !== null && a.rank > b.rank ? a : b),
+          null,
+        );
+        if (last === null || last.rank <= next.rank) break;
+        group.heads.delete(last);
+        this.#ready.delete(last);
+        group.behind.add(last);
+      }
+      group.behind.delete(next);
+      group.heads.add(next);
+      this.#ready.add(next);
+      this.#changed(next);
     }
-    this.#unsorted.clear();
-    for (const priority of [...this.#ready.keys()].sort((a, b) => b - a))
-      yield* this.#ready.get(priority) ?? [];
+    if (group.live === 0 && group.heads.size === 0 && group.behind.isEmpty) this.#groups.delete(group.key);
+  }
+
+  async nextStartAt(limits: Readonly<Record<string, NameLimits>>): Promise<number | null> {
+    let next = Infinity;
+    for (const [name, { concurrency, rate }] of Object.entries(limits)) {
+      if (rate === null || this.#roomFor(name, { concurrency, rate }) > 0) continue;
+      const waits = this.#ready.inOrder().some((row) => row.name === name);
+      const [first] = this.#starts.get(name) ?? [];
+      if (waits && first !== undefined) next = Math.min(next, first + rate.ms);
+    }
+    return next === Infinity ? null : next;
+  }
+
+  #roomFor(name: string, limits: NameLimits | undefined): number {
+    if (limits === undefined) return Infinity;
+    const { concurrency, rate } = limits;
+    const alive = concurrency === Infinity ? 0 : [...this.#live].filter((row) => row.name === name).length;
+    if (rate === null) return concurrency - alive;
+    const now = this.#time().now();
+    // Where the clock was set back, what began later began now.
+    const starts = (this.#starts.get(name) ?? [])
+      .map((at) => Math.min(at, now))
+      .filter((at) => at > now - rate.ms);
+    this.#starts.set(name, starts);
+    return Math.min(concurrency - alive, rate.starts - starts.length);
   }
 
   #nextPlace(): number {
@@ -379,6 +463,13 @@ function isDue(row: StoredJob, now: number): boolean {
   return (dueAtRest(row) ?? Infinity) <= now;
 }
 
-function snapshot({ leaseUntil: _lease, key: _key, place: _place, rows: _rows, ...row }: Row): StoredJob {
+function snapshot({
+  leaseUntil: _lease,
+  key: _key,
+  rank: _rank,
+  lane: _lane,
+  rows: _rows,
+  ...row
+}: Row): StoredJob {
   return { ...row, history: [...row.history] };
 }

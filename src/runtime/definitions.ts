@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Isolation } from '../actors/attempt.ts';
 import type { ChunkedJobCode, JobCode, OneJobCode } from '../actors/jobCode.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
+import { checkLimits, type Limits } from './limits.ts';
 import { checkSettings, type JobSettings } from './settings.ts';
 import type { StandardSchema } from './standardSchema.ts';
 
@@ -21,6 +22,8 @@ export interface Definition<In, I> extends JobSettings {
    * start and the imports. What one leaves in memory the next one sees. Default false: a new one each time.
    */
   reuse?: boolean;
+  /** Over all processors of the engine. */
+  limits?: Limits;
   /** Any Standard Schema (zod, valibot, arktype, …). Checked at submit, before anything is stored. */
   input?: StandardSchema<In, I>;
 }
@@ -85,6 +88,7 @@ function checkDefinition(job: object, functions: string[]): void {
     );
   }
   checkSettings(job as JobSettings);
+  checkLimits('limits', (job as Definition<unknown, unknown>).limits);
   checkMemoryLimit('memoryLimitMb', job as JobSettings, isolationOf(job as AnyDefinition));
 }
 

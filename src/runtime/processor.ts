@@ -15,6 +15,7 @@ import { ConfigurationError, describeValue, EngineError, InputError, JobNotFound
 import { type Inspection, Listeners, type RootActor } from './inspection.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { checkQuery, type ListQuery } from './jobQuery.ts';
+import { limitsOf } from './limits.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
@@ -141,6 +142,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       acts: this.#acts,
       owner: this.#owner,
       names: [...this.#options.jobs.keys()],
+      limits: limitsOf(this.#options.jobs),
       limit: this.maxConcurrentJobs,
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
       keepCompletedMs: this.#options.keepCompletedSeconds * 1000,
@@ -246,7 +248,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Submits a final job again, as a new job that names the old. */
   async retry(id: string): Promise<Job> {
     const engine = await this.#open();
-    const { name, input, settings, priority, state } = await storedJob(engine, id);
+    const { name, input, settings, priority, concurrencyKey, keyLimit, state } = await storedJob(engine, id);
     if (!isFinal(state))
       throw new InputError(`job ${id}: expected a final state to retry from, got ${state}.`);
     const again = {
@@ -255,6 +257,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       input,
       settings,
       priority,
+      concurrencyKey,
+      keyLimit,
       notBefore: null,
       idempotencyKey: null,
       retryOf: id,

@@ -9,6 +9,7 @@ import { MemoryEngine } from '../engines/memory.ts';
 import { SqliteEngine } from '../engines/sqlite/sqlite.ts';
 import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
+import { checkLimits } from './limits.ts';
 import {
   checkDuration,
   checkKnown,
@@ -173,6 +174,7 @@ function checkJob(name: string, job: unknown): AnyDefinition {
     throw new ConfigurationError(field, 'a job of defineJob or defineChunkedJob', describeValue(job));
   }
   checkSettings(job as JobSettings, `${field}.`);
+  checkLimits(`${field}.limits`, (job as AnyDefinition).limits);
   checkMemoryLimit(`${field}.memoryLimitMb`, job as JobSettings, isolationOf(job as AnyDefinition));
   return job as AnyDefinition;
 }

@@ -37,6 +37,7 @@ export interface JobStatus {
   readonly isUnconfirmed: boolean;
   /** How the last attempt that had to be stopped ended, and what was proven of it. */
   readonly stop: StopRecord | null;
+  readonly concurrencyKey: string | null;
   /** Each transition, oldest first. */
   readonly history: readonly JobTransition[];
   /** What it was submitted with. */
@@ -91,6 +92,7 @@ export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
     failure: job.failure,
     isUnconfirmed: live?.isUnconfirmed ?? false,
     stop: live?.stop ?? job.stop,
+    concurrencyKey: job.concurrencyKey,
     history: job.history.map((entry) => ({ ...entry, at: new Date(entry.at) })),
     idempotencyKey: job.idempotencyKey,
     retryOf: job.retryOf,

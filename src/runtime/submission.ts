@@ -11,10 +11,15 @@ import { checkKnown, checkNumber, checkSettings, type JobSettings } from './sett
 import type { StandardIssue } from './standardSchema.ts';
 
 export interface SubmitOptions extends JobSettings {
-  /** Higher starts first, equal ones in the order of submission. Default 0. */
+  /**
+   * Higher starts first, equal ones in the order of submission: a point lets a job pass up to 1000 that came before it, so that
+   * none waits for ever. Default 0.
+   */
   priority?: number;
   /** No attempt starts before. */
   startAfter?: Date;
+  /** Of the jobs of this name with the same key, one is alive at a time, or as many as the definition's `limits` say. */
+  concurrencyKey?: string;
   /** Submitting again with the same key and name gives the same job, as long as its row is kept. */
   idempotencyKey?: string;
 }
@@ -32,30 +37,24 @@ export async function prepareJobs(
     const names = [...options.jobs.keys()].join(', ') || 'none';
     throw new ConfigurationError('name', `a job of the registry (${names})`, describeValue(name));
   }
-  const { priority = 0, startAfter, idempotencyKey, ...settings } = submit;
-  checkKnown(submit, ['priority', 'startAfter', 'idempotencyKey']);
+  const { priority = 0, startAfter, concurrencyKey, idempotencyKey, ...settings } = submit;
+  checkKnown(submit, ['priority', 'startAfter', 'concurrencyKey', 'idempotencyKey']);
   checkSettings(settings);
   checkMemoryLimit('memoryLimitMb', settings, isolationOf(definition));
-  checkNumber('priority', priority, 'a finite number', Number.isFinite);
+  checkNumber('priority', priority, 'a number between -1e9 and 1e9', (n) => Math.abs(n) <= 1e9);
   if (startAfter !== undefined && !(startAfter instanceof Date && !Number.isNaN(startAfter.getTime()))) {
     throw new ConfigurationError('startAfter', 'a valid Date', describeValue(startAfter));
   }
-  if (
-    idempotencyKey !== undefined &&
-    (typeof idempotencyKey !== 'string' || idempotencyKey === '' || !idempotencyKey.isWellFormed())
-  ) {
-    throw new ConfigurationError(
-      'idempotencyKey',
-      'a string that is not empty',
-      describeValue(idempotencyKey),
-    );
-  }
+  checkKey('concurrencyKey', concurrencyKey);
+  checkKey('idempotencyKey', idempotencyKey);
   const common = {
     name,
     settings: settingsFor(options, definition, settings),
     priority,
     notBefore: startAfter?.getTime() ?? null,
     idempotencyKey: idempotencyKey ?? null,
+    concurrencyKey: concurrencyKey ?? null,
+    keyLimit: definition.limits?.concurrencyPerKey ?? 1,
     retryOf: null,
   };
   const jobs: NewJob[] = [];
@@ -73,6 +72,11 @@ export async function prepareJobs(
     jobs.push({ ...common, id: uuid(), input: toJsonText(value, field(index)) });
   }
   return jobs;
+}
+
+function checkKey(field: string, key: unknown): void {
+  if (key !== undefined && (typeof key !== 'string' || key === '' || !key.isWellFormed()))
+    throw new ConfigurationError(field, 'a string that is not empty', describeValue(key));
 }
 
 function describeIssue(field: string, { message, path = [] }: StandardIssue): string {

@@ -8,9 +8,9 @@ import { createDueTimer } from '../actors/dueTimer.ts';
 import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
 import { patientClock } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
-import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
+import { type Engine, type NameLimits, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import { monitorMachine } from '../machines/monitor.ts';
-import { type FinalState, isAtRest, type TimeoutKind } from '../machines/states.ts';
+import { type FinalState, isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
 import { supervisorMachine } from '../machines/supervisor.ts';
 import type { Acts } from './acts.ts';
 import type { RootActor } from './inspection.ts';
@@ -40,6 +40,8 @@ export interface SupervisionOptions {
   readonly acts: Acts;
   readonly owner: string;
   readonly names: readonly string[];
+  /** Of those names that have limits. */
+  readonly limits: Readonly<Record<string, NameLimits>>;
   readonly limit: number;
   readonly monitorIntervalMs: number;
   readonly keepCompletedMs: number;
@@ -63,18 +65,20 @@ export class Supervision {
   /** Slots on their way from one attempt to the next. */
   #passing = 0;
   #isHandingBack = false;
+  #rateTimer: unknown = null;
+  #isStopped = false;
   /** The last failure of the engine, until it answers again. */
   engineFailure: Error | null = null;
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
-    const { engine, clock, live, acts, owner, names, limit } = options;
+    const { engine, clock, live, acts, owner, names, limits, limit } = options;
     const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
     };
     this.#ahead = new ClaimAhead(
-      { engine, clock, owner, names, leaseMs, keptMs: beatIntervalMs },
+      { engine, clock, owner, names, limits, leaseMs, keptMs: beatIntervalMs },
       { refilled: () => this.#wake(), handBack: (job) => acts.handBack(job), failed },
     );
     const claimJobs = fromPromise<number, { slots: number }>(async ({ input: { slots } }) => {
@@ -84,6 +88,7 @@ export class Supervision {
       });
       answered();
       for (const job of jobs) await this.#start(job);
+      if (jobs.length < slots) await this.#wakeForRates();
       return jobs.length;
     });
     this.#supervisor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), {
@@ -108,9 +113,10 @@ export class Supervision {
       },
     );
     this.#leaseKeeper = createActor(keeper, { clock });
+    const areLimited = Object.values(limits).some(({ concurrency }) => concurrency !== Infinity);
     this.#unwatch = engine.watch({
       changed: (id, state) => {
-        if (isAtRest(state)) this.#wake();
+        if (isAtRest(state) || (areLimited && isFinal(state))) this.#wake();
         // Asked for elsewhere: what was asked here has the actor stopping by now.
         else if (state === 'stopping' && live.status(id)?.state === 'running') this.beatSoon();
         else if (state === 'stopping') this.release(id).catch(failed);
@@ -180,6 +186,21 @@ export class Supervision {
   #freeSlot(): void {
     if (this.#supervisor.getSnapshot().status === 'active') this.#supervisor.send({ type: 'slot.freed' });
     this.checkQuiet();
+  }
+
+  /** What a rate holds back is claimed when it lets it start. */
+  async #wakeForRates(): Promise<void> {
+    const { engine, clock, limits } = this.#options;
+    const rated = Object.entries(limits).filter(([, { rate }]) => rate !== null);
+    if (rated.length === 0) return;
+    const at = await engine.nextStartAt(Object.fromEntries(rated));
+    if (this.#isStopped) return;
+    if (this.#rateTimer !== null) clock.clearTimeout(this.#rateTimer);
+    const wake = () => {
+      this.#rateTimer = null;
+      this.#wake();
+    };
+    this.#rateTimer = at === null ? null : clock.setTimeout(wake, Math.max(1, at - clock.now()));
   }
 
   /** Called when an attempt ended, or proved impossible to end: a drain may be over. */
@@ -258,7 +279,9 @@ export class Supervision {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#unwatch();
+    if (this.#rateTimer !== null) this.#options.clock.clearTimeout(this.#rateTimer);
     this.stopMonitor();
     this.#leaseKeeper.stop();
     this.#dueTimer.stop();

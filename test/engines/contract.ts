@@ -64,6 +64,8 @@ export function engineContract(name: string, create: () => Engine): void {
       priority: 0,
       notBefore: null,
       idempotencyKey: null,
+      concurrencyKey: null,
+      keyLimit: 1,
       retryOf: null,
       ...more,
     });

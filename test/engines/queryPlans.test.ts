@@ -21,13 +21,25 @@ const recording = {
 const at = { now: 1000, monotonic: 1000 };
 const store = new JobStore(recording, { boot: 'b', holder: 'h', isAlive: () => false }, () => {});
 const controls = new ControlStore(recording, store, () => {});
-const job = { name: 'x', input: '1', settings, priority: 0, notBefore: null, retryOf: null };
+const job = {
+  name: 'x',
+  input: '1',
+  settings,
+  priority: 0,
+  notBefore: null,
+  concurrencyKey: null,
+  keyLimit: 1,
+  retryOf: null,
+};
 
 function useAll(): void {
   store.submit(at, [
     { ...job, id: 'a', idempotencyKey: 'k' },
     { ...job, id: 'b', idempotencyKey: null },
     { ...job, id: 'c', idempotencyKey: null },
+    { ...job, id: 'd', idempotencyKey: null, concurrencyKey: 'k' },
+    { ...job, id: 'e', idempotencyKey: null, concurrencyKey: 'k' },
+    { ...job, id: 'f', name: 'y', idempotencyKey: null },
   ]);
   const claim = () => store.claim(at, { owner: 'o', limit: 1, ahead: 0, names: ['x'], leaseMs: 10 });
   const [first] = claim();
@@ -41,6 +53,11 @@ function useAll(): void {
   const [again] = claim();
   store.settle(at, again?.id as string, again?.token as string, verdict('completed', { result: '1' }));
   store.promote(at, 'b');
+  store.promote(at, 'e');
+  const limits = { y: { concurrency: 2, rate: { starts: 1, ms: 1 } } };
+  store.claim(at, { owner: 'o', limit: 1, ahead: 0, names: ['y'], leaseMs: 10, limits });
+  store.submit(at, [{ ...job, id: 'g', name: 'y', idempotencyKey: null }]);
+  store.nextStartAt(at, limits);
   store.get(at, 'b');
   for (const query of [
     {},

@@ -31,7 +31,16 @@ const worker = (file = path) =>
   new SpawnedHost<SqliteWord>(new URL('../fixtures/sqliteHost.ts', import.meta.url), { path: file });
 const open = () =>
   new JobProcessor({ engine: `sqlite:${path}`, jobs: { counting }, logger: capturedLog().logger });
-const newJob = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, retryOf: null };
+const newJob = {
+  name: 'x',
+  input: 'null',
+  settings,
+  priority: 0,
+  notBefore: null,
+  concurrencyKey: null,
+  keyLimit: 1,
+  retryOf: null,
+};
 const journal = () => join(folder, 'journal');
 const chunksRun = () => readFileSync(journal(), 'utf8').trim().split('\n').map(Number);
 

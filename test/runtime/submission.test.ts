@@ -155,7 +155,7 @@ describe('a submission is refused, and nothing stored', () => {
 
   test.each([
     ['nobody', {}, 'name: expected a job of the registry (any, checked), got "nobody".'],
-    ['any', { priority: Number.NaN }, 'priority: expected a finite number, got NaN.'],
+    ['any', { priority: Number.NaN }, 'priority: expected a number between -1e9 and 1e9, got NaN.'],
     ['any', { startAfter: 'tomorrow' }, 'startAfter: expected a valid Date, got "tomorrow".'],
     ['any', { idempotencyKey: '' }, 'idempotencyKey: expected a string that is not empty, got "".'],
     [

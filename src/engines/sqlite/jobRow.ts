@@ -11,6 +11,8 @@ type Same =
   | 'priority'
   | 'notBefore'
   | 'idempotencyKey'
+  | 'concurrencyKey'
+  | 'keyLimit'
   | 'retryOf'
   | 'attempt'
   | 'token'
@@ -40,8 +42,8 @@ export interface JobRow extends Pick<StoredJob, Same> {
   failure: string | null;
   stop: string | null;
   history: string;
-  place: number | null;
-  ready: number | null;
+  rank: number | null;
+  stage: number | null;
   dueAt: number | null;
   leaseUntil: number | null;
   boot: string | null;
@@ -58,6 +60,8 @@ export function fromRow(row: JobRow): StoredJob {
     priority: row.priority,
     notBefore: row.notBefore,
     idempotencyKey: row.idempotencyKey,
+    concurrencyKey: row.concurrencyKey,
+    keyLimit: row.keyLimit,
     retryOf: row.retryOf,
     state: row.state,
     attempt: row.attempt,

@@ -9,14 +9,28 @@ import {
   type Beat,
   type BeatReply,
   type CheckpointWrite,
+  type Claim,
   EngineError,
   type JobQuery,
+  type NameLimits,
   type NewJob,
   StaleAttemptError,
   type Transition,
 } from '../engine.ts';
-import { dueAtRest, freshJob, mustEnd, resultOf, settledEntry, stoppingEntry, undoes } from '../jobFacts.ts';
+import {
+  dueAtRest,
+  freshJob,
+  mustEnd,
+  nextRank,
+  placesAPoint,
+  rankOf,
+  resultOf,
+  settledEntry,
+  stoppingEntry,
+  undoes,
+} from '../jobFacts.ts';
 import { type JobRow, toText } from './jobRow.ts';
+import { LimitStore, stages } from './limitStore.ts';
 import { type Bindings, Statements } from './statements.ts';
 
 /** The caller's clocks at the time of the call, ms. */
@@ -25,13 +39,15 @@ export interface Instant {
   readonly monotonic: number;
 }
 
-/** Where a page of the queue begins: behind this job. Those that may start come first, then those that wait. */
-export type QueuePlace =
-  | { ready: true; priority: number; place: number }
-  | { ready: false; notBefore: number; seq: number };
+/** Where a page of the queue begins: behind this job. First those that wait for a slot, then for their key, then for their time. */
+export interface QueuePlace {
+  readonly stage: 'slot' | 'itsKey' | 'notBefore';
+  /** Its rank, or its time. */
+  readonly at: number;
+  readonly seq: number;
+}
 
-export const queueFirst: QueuePlace = { ready: true, priority: Infinity, place: -1 };
-const waitingFirst: QueuePlace = { ready: false, notBefore: -Infinity, seq: -1 };
+export const queueFirst: QueuePlace = { stage: 'slot', at: -Infinity, seq: -1 };
 
 /** Of a page: rows, and characters of what they hold. */
 const pageRows = 500;
@@ -54,8 +70,8 @@ export interface News {
   isWhole: boolean;
 }
 
-interface Candidate extends Pick<JobRow, 'seq' | 'priority' | 'claimedAhead'> {
-  place: number;
+interface Candidate extends Pick<JobRow, 'seq' | 'name' | 'claimedAhead'> {
+  rank: number;
   /** Bytes of what it holds. */
   size: number;
 }
@@ -74,6 +90,7 @@ const keptNews = 250;
 
 export class JobStore {
   readonly #statements: Statements;
+  readonly #limits: LimitStore;
   readonly #here: Here;
   /** Holders whose lock is not there, and since when it was not seen, ms. */
   #missing = new Map<string, number>();
@@ -84,6 +101,7 @@ export class JobStore {
 
   constructor(database: DatabaseSync, here: Here, changed: (id: string, state: JobState) => void) {
     this.#statements = new Statements(database);
+    this.#limits = new LimitStore(this.#statements, changed);
     this.#here = here;
     this.#changed = changed;
   }
@@ -99,15 +117,16 @@ export class JobStore {
             idempotencyKey,
           }),
     );
-    return jobs.map((job, index) => {
+    const keyed = new Map<string, NewJob>();
+    const answers = jobs.map((job, index) => {
       const older = known[index];
       if (older !== undefined) return older;
       const { queueDueAt, deadlineAt, history, state } = freshJob(job, at.now);
       this.#run(
-        `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, retryOf, state,
-           submittedAt, queueDueAt, deadlineAt, history, place, ready, dueAt)
-         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :retryOf, :state,
-           :submittedAt, :queueDueAt, :deadlineAt, :history, :place, :ready, :dueAt)`,
+        `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, concurrencyKey, keyLimit, retryOf,
+           state, submittedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
+         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :concurrencyKey, :keyLimit, :retryOf,
+           :state, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
         {
           ...job,
           settings: JSON.stringify(job.settings),
@@ -116,36 +135,34 @@ export class JobStore {
           queueDueAt,
           deadlineAt,
           history: JSON.stringify(history[0]),
-          place: this.#nextPlace(),
-          ready: isRipe(job.notBefore, at) ? 1 : 0,
+          rank: rankOf(this.#nextPlace(), job.priority),
+          stage: stageOf(job, at),
           dueAt: dueAtRest({ startedAt: null, queueDueAt, deadlineAt }),
         },
       );
+      if (job.concurrencyKey !== null) keyed.set(`${job.name}\n${job.concurrencyKey}`, job);
       this.#changed(job.id, state);
       return at.now;
     });
+    for (const job of keyed.values()) this.#refill(job);
+    return answers;
   }
 
-  claim(
-    at: Instant,
-    {
-      owner,
-      limit,
-      ahead,
-      names,
-      leaseMs,
-    }: { owner: string; limit: number; ahead: number; names: readonly string[]; leaseMs: number },
-  ): JobRow[] {
+  claim(at: Instant, { owner, limit, ahead, names, leaseMs, limits }: Claim): JobRow[] {
     this.#ripen(at);
     const candidates = names.flatMap((name) =>
       this.#all<Candidate>(
-        `SELECT seq, priority, place, claimedAhead, octet_length(input) + ifnull(octet_length(checkpoint), 0) AS size FROM jobs INDEXED BY jobs_ready
-         WHERE ready = 1 AND name = :name AND (dueAt IS NULL OR dueAt > :now)
-         ORDER BY priority DESC, place LIMIT :limit`,
-        { name, now: at.now, limit: limit + ahead },
+        `SELECT seq, name, rank, claimedAhead, octet_length(input) + ifnull(octet_length(checkpoint), 0) AS size FROM jobs INDEXED BY jobs_ready
+         WHERE stage = 1 AND name = :name AND (dueAt IS NULL OR dueAt > :now)
+         ORDER BY rank, seq LIMIT :limit`,
+        {
+          name,
+          now: at.now,
+          limit: Math.max(0, Math.min(limit + ahead, this.#limits.roomFor(at, name, limits?.[name]))),
+        },
       ),
     );
-    if (names.length > 1) candidates.sort((a, b) => b.priority - a.priority || a.place - b.place);
+    if (names.length > 1) candidates.sort((a, b) => a.rank - b.rank || a.seq - b.seq);
     const now = candidates.slice(0, limit);
     let size = 0;
     const later = candidates.slice(limit, limit + ahead).filter((candidate) => {
@@ -158,7 +175,8 @@ export class JobStore {
       const started = this.#all<JobRow>(
         `UPDATE jobs SET state = 'running', attempt = attempt + 1, token = seq || '.' || (attempt + 1) || '-' || :nonce,
            owner = :owner, startedAt = :now, lastHeartbeatAt = :now, lastProgressAt = :now, processGroup = NULL,
-           intent = NULL, timeout = NULL, reason = NULL, failure = NULL, stop = NULL, ready = NULL, dueAt = NULL,
+           intent = NULL, timeout = NULL, reason = NULL, failure = NULL, stop = NULL, dueAt = NULL,
+           stage = CASE WHEN concurrencyKey IS NULL THEN NULL ELSE 3 END,
            claimedAhead = :claimedAhead, leaseUntil = :leaseUntil, boot = :boot, holder = :holder,
            history = history || ',' || json_set(:entry, '$.attempt', attempt + 1)
          WHERE seq IN (SELECT value FROM json_each(:seqs)) RETURNING *`,
@@ -179,6 +197,8 @@ export class JobStore {
       return started.sort((a, b) => (order.get(a.seq) as number) - (order.get(b.seq) as number));
     };
     const claimed = [...start(now, 0), ...start(later, 1)];
+    for (const [name, started] of Object.entries(Object.groupBy(claimed, ({ name }) => name)))
+      if (limits?.[name]?.rate) this.#limits.began(at, name, started?.length ?? 0);
     for (const { id } of claimed) this.#changed(id, 'running');
     return claimed;
   }
@@ -261,8 +281,8 @@ export class JobStore {
       `UPDATE jobs SET state = :state, attempt = attempt - :given, crashes = crashes + :crash, timeout = :timeout,
          reason = :reason, failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL,
          leaseUntil = NULL, boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result,
-         notBefore = CASE WHEN :isOver THEN notBefore ELSE :notBefore END, place = CASE WHEN :keepsPlace THEN place ELSE :place END,
-         ready = :ready, dueAt = CASE WHEN :isOver THEN NULL WHEN startedAt IS NOT NULL AND NOT ${isFresh} THEN deadlineAt
+         notBefore = CASE WHEN :isOver THEN notBefore ELSE :notBefore END, rank = CASE WHEN :keepsPlace THEN rank ELSE :place - priority * ${placesAPoint} END,
+         stage = CASE WHEN concurrencyKey IS NULL THEN :stage WHEN :stage = 1 THEN 2 ELSE :stage END, dueAt = CASE WHEN :isOver THEN NULL WHEN startedAt IS NOT NULL AND NOT ${isFresh} THEN deadlineAt
            ELSE min(ifnull(queueDueAt, deadlineAt), ifnull(deadlineAt, queueDueAt)) END,
          startedAt = CASE WHEN ${isFresh} THEN NULL ELSE startedAt END,
          lastHeartbeatAt = CASE WHEN ${isFresh} THEN NULL ELSE lastHeartbeatAt END,
@@ -286,25 +306,26 @@ export class JobStore {
         notBefore,
         keepsPlace: state === 'queued' ? 1 : 0,
         place: state === 'retrying' ? this.#nextPlace() : null,
-        ready: isOver ? null : isRipe(notBefore, at) ? 1 : 0,
+        stage: isOver ? null : stageOf({ concurrencyKey: null, notBefore }, at),
         // Of the attempt that is over: its number is the row's own.
         entry: JSON.stringify(settledEntry(verdict, 0, at.now)),
       },
     );
     if (settled === undefined) throw new StaleAttemptError(this.#row(id).id, 'settlement');
     this.#changed(id, state);
+    this.#refill(settled);
     return settled;
   }
 
   promote(_: Instant, id: string): void {
     const job = this.#row(id);
     if (!isAtRest(job.state)) return;
-    this.#run('UPDATE jobs SET priority = :first, place = :place WHERE seq = :seq', {
+    this.#run('UPDATE jobs SET rank = :rank WHERE seq = :seq', {
       seq: job.seq,
-      first: Infinity,
-      place: this.#nextPlace(),
+      rank: nextRank(this.#nextPlace()),
     });
     this.#changed(id, job.state);
+    this.#refill(job);
   }
 
   get(_: Instant, id: string): JobRow | null {
@@ -344,23 +365,31 @@ export class JobStore {
   /** Ids of a page of the queue, in the order in which they will start, and where the next page begins. */
   queuePage(at: Instant, from: QueuePlace): { ids: string[]; next: QueuePlace | null } {
     this.#ripen(at);
-    if (from.ready) {
-      const found = this.#readyNames()
-        .flatMap((name) => this.#readyOf(name, from))
-        .sort((a, b) => b.priority - a.priority || a.place - b.place)
-        .slice(0, pageRows);
-      const last = found.at(-1);
-      const next = last !== undefined && found.length === pageRows ? { ready: true, ...last } : waitingFirst;
-      return { ids: found.map(({ id }) => id), next: next as QueuePlace };
-    }
-    const found = this.#all<{ id: string; notBefore: number; seq: number }>(
-      `SELECT id, notBefore, seq FROM jobs INDEXED BY jobs_waiting
-       WHERE ready = 0 AND (notBefore, seq) > (:notBefore, :seq) ORDER BY notBefore, seq LIMIT :limit`,
-      { ...from, limit: pageRows },
-    );
-    const last = found.at(-1);
-    const isWhole = last === undefined || found.length < pageRows;
-    return { ids: found.map(({ id }) => id), next: isWhole ? null : { ready: false, ...last } };
+    const found = this.#queued(from);
+    const next: QueuePlace | null =
+      found.length === pageRows
+        ? { stage: from.stage, ...(found.at(-1) as { at: number; seq: number }) }
+        : {
+            slot: { ...queueFirst, stage: 'itsKey' as const },
+            itsKey: { ...queueFirst, stage: 'notBefore' as const },
+            notBefore: null,
+          }[from.stage];
+    return { ids: found.map(({ id }) => id), next };
+  }
+
+  #queued({ stage, at, seq }: QueuePlace): { id: string; at: number; seq: number }[] {
+    const select = (column: string, index: string, where: string, name?: string) =>
+      this.#all<{ id: string; at: number; seq: number }>(
+        `SELECT id, ${column} AS at, seq FROM jobs INDEXED BY ${index}
+         WHERE ${where} AND (${column}, seq) > (:at, :seq) ORDER BY ${column}, seq LIMIT :limit`,
+        { at, seq, name, limit: pageRows },
+      );
+    if (stage === 'itsKey') return select('rank', 'jobs_behind', 'stage = 2');
+    if (stage === 'notBefore') return select('notBefore', 'jobs_waiting', 'stage = 0');
+    return this.#readyNames()
+      .flatMap((name) => select('rank', 'jobs_ready', 'stage = 1 AND name = :name', name))
+      .sort((a, b) => a.at - b.at || a.seq - b.seq)
+      .slice(0, pageRows);
   }
 
   /** Each found by a step in the index, however many jobs have it. */
@@ -368,23 +397,12 @@ export class JobStore {
     const names: string[] = [];
     for (;;) {
       const { name } = this.#get<{ name: string | null }>(
-        'SELECT min(name) AS name FROM jobs INDEXED BY jobs_ready WHERE ready = 1 AND name > :last',
+        'SELECT min(name) AS name FROM jobs INDEXED BY jobs_ready WHERE stage = 1 AND name > :last',
         { last: names.at(-1) ?? '' },
       ) as { name: string | null };
       if (name === null) return names;
       names.push(name);
     }
-  }
-
-  #readyOf(name: string, { priority, place }: { priority: number; place: number }) {
-    const select = (where: string, limit: number) =>
-      this.#all<{ id: string; priority: number; place: number }>(
-        `SELECT id, priority, place FROM jobs INDEXED BY jobs_ready
-         WHERE ready = 1 AND name = :name AND ${where} ORDER BY priority DESC, place LIMIT :limit`,
-        { name, priority, place, limit },
-      );
-    const same = select('priority = :priority AND place > :place', pageRows);
-    return [...same, ...select('priority < :priority', pageRows - same.length)];
   }
 
   count(_: Instant, states: readonly JobState[], name?: string): number {
@@ -456,7 +474,7 @@ export class JobStore {
       {},
     );
     const starts = this.#get<{ at: number | null }>(
-      'SELECT min(notBefore) AS at FROM jobs WHERE ready = 0',
+      'SELECT min(notBefore) AS at FROM jobs WHERE stage = 0',
       {},
     );
     const next = Math.min(due?.at ?? Infinity, starts?.at ?? Infinity);
@@ -530,7 +548,21 @@ export class JobStore {
 
   /** What may start by now waits for a slot, and for nothing else. */
   #ripen(at: Instant): void {
-    this.#run('UPDATE jobs SET ready = 1 WHERE ready = 0 AND notBefore <= :now', { now: at.now });
+    const keyed = this.#all<Pick<JobRow, 'name' | 'concurrencyKey'>>(
+      `UPDATE jobs SET stage = 2 WHERE stage = 0 AND notBefore <= :now AND concurrencyKey IS NOT NULL
+       RETURNING name, concurrencyKey`,
+      { now: at.now },
+    );
+    this.#run('UPDATE jobs SET stage = 1 WHERE stage = 0 AND notBefore <= :now', { now: at.now });
+    for (const job of keyed) this.#refill(job);
+  }
+
+  #refill({ name, concurrencyKey }: Pick<JobRow, 'name' | 'concurrencyKey'>): void {
+    if (concurrencyKey !== null) this.#limits.refill(name, concurrencyKey);
+  }
+
+  nextStartAt(at: Instant, limits: Readonly<Record<string, NameLimits>>): number | null {
+    return this.#limits.nextStartAt(at, limits);
   }
 
   #nextPlace(): number {
@@ -583,8 +615,10 @@ function page<Row>(rows: Iterable<Row>, texts: (row: Row) => readonly (string | 
   return found;
 }
 
-function isRipe(notBefore: number | null, at: Instant): boolean {
-  return notBefore === null || notBefore <= at.now;
+/** Of a job at rest: what it waits for first. */
+function stageOf({ notBefore, concurrencyKey }: Pick<NewJob, 'notBefore' | 'concurrencyKey'>, at: Instant) {
+  if (notBefore !== null && notBefore > at.now) return stages.notBefore;
+  return concurrencyKey === null ? stages.slot : stages.itsKey;
 }
 
 function entryOf(transition: Transition): string {

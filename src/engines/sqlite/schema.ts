@@ -17,6 +17,8 @@ const migrations: readonly string[] = [
     priority REAL NOT NULL,
     notBefore REAL,
     idempotencyKey TEXT,
+    concurrencyKey TEXT,
+    keyLimit REAL NOT NULL,
     retryOf TEXT,
     state TEXT NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0,
@@ -43,10 +45,10 @@ const migrations: readonly string[] = [
     stop TEXT,
     -- JSON objects with commas between them.
     history TEXT NOT NULL,
-    -- At rest: its place among those of its priority; whether it waits for a slot (1) or for notBefore (0); and
-    -- the wall time at which it times out. All null otherwise.
-    place INTEGER,
-    ready INTEGER,
+    -- At rest: its rank, the lowest starts first; what it waits for (limitStore.ts, stages); and the wall time at which
+    -- it times out. All null otherwise, but for the stage of a live job that has a concurrency key.
+    rank REAL,
+    stage INTEGER,
     dueAt REAL,
     -- Alive: until when its owner holds it, in ms of the monotonic clock of this boot of the machine; and the
     -- holder's lock (holderLock.ts).
@@ -56,10 +58,13 @@ const migrations: readonly string[] = [
     processGroup TEXT
   ) STRICT;
   CREATE UNIQUE INDEX jobs_by_key ON jobs (idempotencyKey, name) WHERE idempotencyKey IS NOT NULL;
-  CREATE INDEX jobs_ready ON jobs (name, priority DESC, place) WHERE ready = 1;
-  CREATE INDEX jobs_waiting ON jobs (notBefore) WHERE ready = 0;
+  CREATE INDEX jobs_ready ON jobs (name, rank) WHERE stage = 1;
+  CREATE INDEX jobs_behind ON jobs (rank) WHERE stage = 2;
+  CREATE INDEX jobs_waiting ON jobs (notBefore) WHERE stage = 0;
+  CREATE INDEX jobs_keyed ON jobs (name, concurrencyKey, stage, rank)
+    WHERE concurrencyKey IS NOT NULL AND stage IS NOT NULL;
   CREATE INDEX jobs_due ON jobs (dueAt) WHERE dueAt IS NOT NULL;
-  CREATE INDEX jobs_live ON jobs (holder) WHERE token IS NOT NULL;
+  CREATE INDEX jobs_live ON jobs (holder, name) WHERE token IS NOT NULL;
   CREATE INDEX jobs_by_state ON jobs (state, submittedAt);
   CREATE INDEX jobs_by_name ON jobs (name, submittedAt);
   CREATE INDEX jobs_by_time ON jobs (submittedAt);
@@ -70,6 +75,13 @@ const migrations: readonly string[] = [
     changes TEXT NOT NULL,
     place INTEGER NOT NULL
   ) STRICT;
+  -- Attempts of names with a rate, as long as it needs them.
+  CREATE TABLE starts (
+    name TEXT NOT NULL,
+    at REAL NOT NULL,
+    n INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX starts_by_name ON starts (name, at);
   CREATE TABLE output (
     job INTEGER NOT NULL,
     n INTEGER NOT NULL,

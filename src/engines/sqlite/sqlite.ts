@@ -18,6 +18,7 @@ import {
   type Engine,
   EngineError,
   type JobQuery,
+  type NameLimits,
   type NewJob,
   type ScheduleQuery,
   StaleAttemptError,
@@ -126,6 +127,10 @@ export class SqliteEngine implements Engine {
 
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]> {
     return this.#call('submit', jobs).then((answers) => submitted(jobs, answers));
+  }
+
+  nextStartAt(limits: Readonly<Record<string, NameLimits>>): Promise<number | null> {
+    return this.#call('nextStartAt', limits);
   }
 
   claim(claim: Args<'claim'>[0]): Promise<StoredJob[]> {

@@ -38,6 +38,7 @@ function Facts(/** @type {{ job: ToldDetail, now: number }} */ { job, now }) {
     failure: failure === null ? '' : `${failure.name}: ${failure.message}`,
     stop: stop === null ? '' : stopInWords(stop),
     key: job.idempotencyKey ?? '',
+    'concurrency key': job.concurrencyKey ?? '',
     'retry of': job.retryOf ?? '',
   };
   return html`<dl>
