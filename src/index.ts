@@ -24,6 +24,7 @@ export {
   JobFailedError,
   JobNotFoundError,
   JobTimedOutError,
+  NonRetryableError,
   StaleAttemptError,
 } from './runtime/errors.ts';
 export type { Job, Jsonified } from './runtime/job.ts';

@@ -25,6 +25,8 @@ export interface FrozenSettings {
       readonly kind: 'fixed' | 'exponential';
       readonly seconds: number;
       readonly maxSeconds: number;
+      /** The part of the pause that is left to chance, 0 to 1. */
+      readonly jitter: number;
     };
   };
 }

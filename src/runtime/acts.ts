@@ -19,6 +19,8 @@ const adoptedMs = 60_000;
 
 export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   readonly clock: Clock;
+  /** 0 to 1: see `chance` of the chart's input. */
+  random(): number;
   readonly logger: Logger;
   readonly live: LiveJobs;
   /** Names this processor as an owner. */
@@ -109,18 +111,15 @@ export class Acts {
   #verdictOfIntent(job: StoredJob): Verdict | null {
     if (job.intent === null || job.intent.kind === 'handBack') return null;
     const now = this.#host.clock.now();
-    return verdictOfStop(chartInput(job, now, false), null, job.intent, { kind: 'stopped' }, now);
+    return verdictOfStop(chartInput(job, now, false, 0), null, job.intent, { kind: 'stopped' }, now);
   }
 
   /** A job whose attempt could not even begin. */
   async fail(job: StoredJob, error: unknown): Promise<void> {
-    const { clock } = this.#host;
+    const { clock, random } = this.#host;
     const outcome = { kind: 'failed', failure: toFailure(error) } as const;
-    await this.#settle(
-      job,
-      job.token,
-      verdictOfEnd(chartInput(job, clock.now(), false), outcome, clock.now()),
-    );
+    const facts = chartInput(job, clock.now(), false, random());
+    await this.#settle(job, job.token, verdictOfEnd(facts, outcome, clock.now()));
   }
 
   async #untilFinal(id: string, eventFor: (job: StoredJob) => JobEvent): Promise<StoredJob> {

@@ -45,6 +45,8 @@ interface LiveJob {
 export interface LiveJobsHost {
   readonly engine: Engine;
   readonly clock: Clock;
+  /** 0 to 1: see `chance` of the chart's input. */
+  random(): number;
   readonly logger: Logger;
   launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
@@ -186,12 +188,12 @@ export class LiveJobs {
 
   /** Starts the attempt of a job that was just claimed. */
   start(job: StoredJob): void {
-    const { clock, logger } = this.#host;
+    const { clock, random, logger } = this.#host;
     const definition = this.#host.definitionOf(job.name);
     const isolation = isolationOf(definition);
     const log = logger.child({ jobId: job.id, job: job.name, attempt: job.attempt });
     const actor = createActor(this.#machine, {
-      input: chartInput(job, clock.now(), isolation !== 'inline'),
+      input: chartInput(job, clock.now(), isolation !== 'inline', random()),
       clock: this.#judgement,
     });
     const startedAt = clock.monotonic();

@@ -61,7 +61,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   constructor(options: ProcessorOptions<J>) {
     super();
     this.#options = resolveOptions(options, process.env);
-    const { clock, engine, logger, jobs, settings, environment } = this.#options;
+    const { clock, random, engine, logger, jobs, settings, environment } = this.#options;
     const defaults = { ...environment, ...settings };
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
     this.chunkSize = defaults.chunkSize ?? 1000;
@@ -72,6 +72,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#live = new LiveJobs({
       engine,
       clock,
+      random,
       logger: jobLogger,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
@@ -94,6 +95,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#acts = new Acts({
       ...open,
       clock,
+      random,
       logger,
       live: this.#live,
       owner: this.#owner,

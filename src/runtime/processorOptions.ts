@@ -59,6 +59,8 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   logger?: Logger;
   /** For tests: the time to live on. */
   clock?: Clock;
+  /** For tests: what the jitter of retries is drawn from, 0 to 1. Default Math.random. */
+  random?: () => number;
 }
 
 export interface ResolvedOptions {
@@ -72,6 +74,7 @@ export interface ResolvedOptions {
   readonly keepFailedSeconds: number;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly settings: JobSettings;
   readonly environment: JobSettings;
 }
@@ -92,6 +95,7 @@ export function resolveOptions(
     keepFailedSeconds = 30 * day,
     logger,
     clock,
+    random,
     ...settings
   } = options;
   checkKnown(options, [
@@ -106,6 +110,7 @@ export function resolveOptions(
     'keepFailedSeconds',
     'logger',
     'clock',
+    'random',
   ]);
   checkNumber(
     'maxConcurrentJobs',
@@ -137,6 +142,7 @@ export function resolveOptions(
     keepFailedSeconds,
     logger: logger ?? pino({ name: 'unstuck' }),
     clock: clock ?? systemClock,
+    random: random ?? Math.random,
     settings,
     environment: environmentSettings(environment),
   });

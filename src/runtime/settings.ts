@@ -12,8 +12,12 @@ export interface RetrySettings {
   maxAttempts?: number;
   /** Which outcomes are tried again. Default: both. A cancel or a timeout by hand never is. */
   on?: RetryOutcome[];
-  /** The pause before the next attempt; it never passes the deadline. Default: fixed, 0 s. */
-  backoff?: { kind: 'fixed' | 'exponential'; seconds: number; maxSeconds?: number };
+  /**
+   * The pause before the next attempt; it never passes the deadline. Default: fixed, 0 s. `exponential` doubles it each
+   * time, up to `maxSeconds`. `jitter`: the part of it that is left to chance, so that what failed together is not tried
+   * again together; 0 to 1, default 0.5 for exponential, 0 for fixed.
+   */
+  backoff?: { kind: 'fixed' | 'exponential'; seconds: number; maxSeconds?: number; jitter?: number };
 }
 
 /** Seconds everywhere, fractions allowed; Infinity = off. The nearest wins: submit, definition, processor, environment, default. */
@@ -119,7 +123,7 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
     }
   }
   if (retry.backoff === undefined) return;
-  checkFields(`${prefix}retry.backoff`, retry.backoff, ['kind', 'seconds', 'maxSeconds']);
+  checkFields(`${prefix}retry.backoff`, retry.backoff, ['kind', 'seconds', 'maxSeconds', 'jitter']);
   if (retry.backoff.kind !== 'fixed' && retry.backoff.kind !== 'exponential') {
     throw new ConfigurationError(
       `${prefix}retry.backoff.kind`,
@@ -134,6 +138,12 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
     (n) => n >= 0 && n < Infinity,
   );
   checkDuration(`${prefix}retry.backoff.maxSeconds`, retry.backoff.maxSeconds);
+  checkNumber(
+    `${prefix}retry.backoff.jitter`,
+    retry.backoff.jitter,
+    'a part of the pause, 0 to 1',
+    (n) => n >= 0 && n <= 1,
+  );
 }
 
 function checkFields(field: string, value: unknown, names: readonly string[]): void {
@@ -223,6 +233,7 @@ export function resolveSettings(
         kind: backoff?.kind ?? 'fixed',
         seconds: backoff?.seconds ?? 0,
         maxSeconds: backoff?.maxSeconds ?? Infinity,
+        jitter: backoff?.jitter ?? (backoff?.kind === 'exponential' ? 0.5 : 0),
       }),
     }),
   });

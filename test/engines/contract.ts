@@ -25,7 +25,7 @@ export const settings: FrozenSettings = {
   retry: {
     maxAttempts: 3,
     on: ['failed', 'timedOut'],
-    backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity },
+    backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity, jitter: 0 },
   },
 };
 

@@ -69,6 +69,35 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
     'failed',
     { deadlineAt: now + 500 },
   ],
+  [
+    'fails at once where the error says that it is not to be retried',
+    [
+      start,
+      {
+        type: 'attempt.ended',
+        outcome: { kind: 'failed', failure: { name: 'Error', message: 'no', retryable: false } },
+        at: now,
+        stopSeconds: null,
+      },
+      stored,
+    ],
+    'failed',
+  ],
+  [
+    'is not retried after a timeout where it says so on its way out',
+    [
+      start,
+      timeOut('job'),
+      {
+        type: 'attempt.ended',
+        outcome: { kind: 'failed', failure: { name: 'Error', message: 'no', retryable: false } },
+        at: now,
+        stopSeconds: 0.1,
+      },
+      stored,
+    ],
+    'timedOut',
+  ],
   ['waits out the pause', [start, ended('failed'), stored, delayed('backoff', 'retrying')], 'queued'],
   ['is asked at the job timeout', [start, due('job')], { stopping: 'ask' }],
   ['is asked at the heartbeat timeout', [start, due('heartbeat')], { stopping: 'ask' }],

@@ -4,6 +4,7 @@
 import type { TimeoutKind } from '../../machines/states.ts';
 import type { StoredFailure } from '../../machines/verdict.ts';
 import type { AttemptStart } from '../foldChunks.ts';
+import { isRetryable } from '../nonRetryable.ts';
 
 export type HostMessage =
   /** To a spare: what the job's module will import too, so that it is there by then. */
@@ -83,7 +84,7 @@ export function toWord(said: unknown, secret: string): WatchdogWord | undefined 
 /** An error as it is stored and crosses processes. Anything may be thrown. */
 export function toFailure(error: unknown): StoredFailure {
   try {
-    return describe(error);
+    return { ...describe(error), ...(isRetryable(error) ? {} : { retryable: false }) };
   } catch {
     return { name: 'Error', message: 'a value was thrown that cannot be shown' };
   }
