@@ -2,11 +2,10 @@
 
 import { isFinal } from '../machines/states.ts';
 import { isRetried, type StopIntent, type Verdict } from '../machines/verdict.ts';
-import type { NewJob, StoredJob, Transition } from './engine.ts';
+import type { FrozenSettings, NewJob, StoredJob, Timeouts, Transition } from './engine.ts';
 
 /** A job as it is when it was just stored. */
 export function freshJob({ idempotencyKey: _key, ...job }: NewJob, now: number): StoredJob {
-  const dueAfter = (seconds: number) => (seconds === Infinity ? null : now + seconds * 1000);
   return {
     ...job,
     state: 'queued',
@@ -17,8 +16,7 @@ export function freshJob({ idempotencyKey: _key, ...job }: NewJob, now: number):
     submittedAt: now,
     startedAt: null,
     endedAt: null,
-    queueDueAt: dueAfter(job.settings.queueTimeoutSeconds),
-    deadlineAt: dueAfter(job.settings.deadlineSeconds),
+    ...dueTimes(now, job.settings),
     lastHeartbeatAt: null,
     lastProgressAt: null,
     checkpoint: null,
@@ -35,6 +33,20 @@ export function freshJob({ idempotencyKey: _key, ...job }: NewJob, now: number):
     stop: null,
     history: [{ state: 'queued', at: now, attempt: 0 }],
   };
+}
+
+function dueTimes(submittedAt: number, { queueTimeoutSeconds, deadlineSeconds }: FrozenSettings) {
+  const after = (seconds: number) => (seconds === Infinity ? null : submittedAt + seconds * 1000);
+  return { queueDueAt: after(queueTimeoutSeconds), deadlineAt: after(deadlineSeconds) };
+}
+
+/** What other timeouts make of a job. */
+export function withTimeouts(
+  { submittedAt, settings }: Pick<StoredJob, 'submittedAt' | 'settings'>,
+  timeouts: Partial<Timeouts>,
+): Pick<StoredJob, 'settings' | 'queueDueAt' | 'deadlineAt'> {
+  const changed = Object.freeze({ ...settings, ...timeouts });
+  return { settings: changed, ...dueTimes(submittedAt, changed) };
 }
 
 /** The entry in a job's history when it begins to be stopped. */

@@ -14,10 +14,20 @@ import {
   type NewJob,
   StaleAttemptError,
   type StoredJob,
+  type Timeouts,
   type Transition,
   type Watcher,
 } from './engine.ts';
-import { dueAtRest, freshJob, mustEnd, resultOf, settledEntry, stoppingEntry, undoes } from './jobFacts.ts';
+import {
+  dueAtRest,
+  freshJob,
+  mustEnd,
+  resultOf,
+  settledEntry,
+  stoppingEntry,
+  undoes,
+  withTimeouts,
+} from './jobFacts.ts';
 
 type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
@@ -120,13 +130,14 @@ export class MemoryEngine implements Engine {
   async beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
     return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
       const row = this.#jobs.get(id);
-      if (row === undefined || row.token !== token) return { id, token, held: false, intent: null };
+      if (row === undefined || row.token !== token)
+        return { id, token, held: false, intent: null, settings: null };
       row.leaseUntil = this.#time().monotonic() + leaseMs;
       if (heartbeatAt !== null) row.lastHeartbeatAt = heartbeatAt;
       if (total !== null) row.total = total;
       if (group !== null) row.group = group;
       if (heartbeatAt !== null || total !== null) this.#changed(row);
-      return { id, token, held: true, intent: row.intent };
+      return { id, token, held: true, intent: row.intent, settings: row.settings };
     });
   }
 
@@ -191,6 +202,15 @@ export class MemoryEngine implements Engine {
       row.notBefore = notBefore;
       this.#rest(row);
     }
+    this.#changed(row);
+    return snapshot(row);
+  }
+
+  async setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {
+    const row = this.#row(id);
+    if (isFinal(row.state)) return snapshot(row);
+    Object.assign(row, withTimeouts(row, timeouts));
+    if (isAtRest(row.state)) this.#rest(row);
     this.#changed(row);
     return snapshot(row);
   }

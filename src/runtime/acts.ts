@@ -5,11 +5,12 @@ import type { Logger } from 'pino';
 import { endGroup } from '../actors/isolation/processGroup.ts';
 import { toFailure } from '../actors/isolation/protocol.ts';
 import type { Clock } from '../engines/clock.ts';
-import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
+import { type Engine, StaleAttemptError, type StoredJob, type Timeouts } from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
 import { notBegun, type Verdict, verdictOfCrash, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
 import { chartInput, stepAtRest } from './chartInput.ts';
+import { InputError } from './errors.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound, logNotTimedOut, logTimedOut, logTransition } from './logLines.ts';
@@ -55,6 +56,16 @@ export class Acts {
       logNotTimedOut(this.#host.logger, id, (error as Error).message);
       throw error;
     }
+  }
+
+  async setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {
+    const { live, logger } = this.#host;
+    const job = await (await this.#host.engine()).setTimeouts(id, timeouts);
+    if (isFinal(job.state))
+      throw new InputError(`job ${id}: expected one that is not over, got ${job.state}. Submit it again.`);
+    logger.info({ jobId: id, job: job.name, timeouts }, `timeouts of job ${id} changed`);
+    live.retime(job);
+    return job;
   }
 
   /** Ends what the monitor found; does not wait for the proof. */

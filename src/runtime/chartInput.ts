@@ -5,7 +5,7 @@ import { transition } from 'xstate';
 import { gatherMs } from '../actors/isolation/protocol.ts';
 import type { StoredJob } from '../engines/engine.ts';
 import { jobMachine } from '../machines/job.ts';
-import type { JobChartInput, JobEvent } from '../machines/jobMessages.ts';
+import type { AttemptTimeouts, JobChartInput, JobEvent } from '../machines/jobMessages.ts';
 import type { JobState } from '../machines/states.ts';
 import { blank, type Verdict } from '../machines/verdict.ts';
 
@@ -25,15 +25,21 @@ export function chartInput(job: StoredJob, now: number, isKillable: boolean, cha
       jitter: settings.retry.backoff.jitter,
     },
     chance,
+    ...attemptTimeouts(job, isKillable),
+    graceMs: settings.graceSeconds * 1000,
+    isKillable,
+    queueDueAt: job.queueDueAt,
+    now,
+  };
+}
+
+export function attemptTimeouts({ settings, deadlineAt }: StoredJob, isKillable: boolean): AttemptTimeouts {
+  return {
     jobTimeoutMs: settings.jobTimeoutSeconds * 1000,
     // Signs of an isolated attempt are gathered on their way here.
     heartbeatTimeoutMs: settings.heartbeatTimeoutSeconds * 1000 + (isKillable ? gatherMs : 0),
     progressTimeoutMs: settings.progressTimeoutSeconds * 1000,
-    graceMs: settings.graceSeconds * 1000,
-    isKillable,
-    queueDueAt: job.queueDueAt,
-    deadlineAt: job.deadlineAt,
-    now,
+    deadlineAt,
   };
 }
 

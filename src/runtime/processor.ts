@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
+import { isChunked } from '../actors/jobCode.ts';
 import type { Engine, NewJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState, jobStates } from '../machines/states.ts';
@@ -18,7 +19,7 @@ import { checkQuery, type ListQuery } from './jobQuery.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
-import { checkNumber } from './settings.ts';
+import { checkNumber, checkTimeouts } from './settings.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
@@ -113,6 +114,14 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         if (reason !== null && typeof reason !== 'string')
           throw new InputError(`reason: expected a string, got ${describeValue(reason)}.`);
         return statusOf(await this.#acts.cancel(id, reason?.toWellFormed() ?? null));
+      },
+      setTimeouts: async (id, given) => {
+        const timeouts = checkTimeouts(given);
+        const { name } = await storedJob(await this.#open(), id);
+        const definition = jobs.get(name);
+        if (timeouts.progressTimeoutSeconds !== undefined && definition && !isChunked(definition))
+          throw new ConfigurationError('progressTimeoutSeconds', 'a chunked job', 'one that has no chunks');
+        return this.#access.statusOf(await this.#acts.setTimeouts(id, timeouts));
       },
     };
     this.activeJobs = new ActiveJobs(this.#live);

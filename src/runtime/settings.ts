@@ -2,7 +2,7 @@
 // place that knows; the options table of the README is checked against it by a test.
 
 import type { Isolation } from '../actors/attempt.ts';
-import type { FrozenSettings } from '../engines/engine.ts';
+import type { FrozenSettings, Timeouts } from '../engines/engine.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 
 export type RetryOutcome = 'failed' | 'timedOut';
@@ -49,13 +49,26 @@ export interface JobSettings {
   retry?: RetrySettings;
 }
 
-const timeouts = [
+export const timeoutNames = [
   'jobTimeoutSeconds',
   'heartbeatTimeoutSeconds',
   'progressTimeoutSeconds',
   'queueTimeoutSeconds',
   'deadlineSeconds',
 ] as const;
+
+/** Timeouts of a job that was submitted already. What is not named stays. */
+export type TimeoutSettings = Pick<JobSettings, (typeof timeoutNames)[number]>;
+
+/** Throws ConfigurationError for what is none, or nothing. */
+export function checkTimeouts(given: TimeoutSettings): Partial<Timeouts> {
+  const expected = `an object of ${timeoutNames.join(', ')}`;
+  checkFields('timeouts', given, timeoutNames);
+  const named = Object.fromEntries(Object.entries(given).filter(([, seconds]) => seconds !== undefined));
+  if (Object.keys(named).length === 0) throw new ConfigurationError('timeouts', expected, 'an empty one');
+  checkSettings(named);
+  return named;
+}
 
 /** Every number of a job with its default and variable, in the order of the options table. */
 export const numberSettings = [
@@ -83,7 +96,7 @@ export function checkKnown(options: object, others: readonly string[]): void {
 
 /** Throws ConfigurationError at the first field that cannot be used. `prefix` says whose field it is. */
 export function checkSettings(settings: JobSettings, prefix = ''): void {
-  for (const name of timeouts) checkDuration(prefix + name, settings[name]);
+  for (const name of timeoutNames) checkDuration(prefix + name, settings[name]);
   checkNumber(
     `${prefix}graceSeconds`,
     settings.graceSeconds,

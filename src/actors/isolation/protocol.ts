@@ -20,6 +20,8 @@ export type HostMessage =
       attempt: AttemptStart;
     }
   | { type: 'ask'; reason: string }
+  /** The timeouts of the attempt that runs were changed: how often it is to beat. */
+  | { type: 'pace'; beatMs: number }
   | { type: 'checkpoint.saved'; error: string | null };
 
 export type Stream = 'stdout' | 'stderr';
@@ -52,7 +54,8 @@ export interface Envelope<Message> {
 /** What a host tells the watchdog, on a pipe of its own. Times as in `WatchLimits`; null = off. */
 export type WatchOrder =
   | {
-      type: 'watch';
+      /** `rewatch`: other limits for the same attempt, counted from where the old ones were. */
+      type: 'watch' | 'rewatch';
       /** To be said with its word. */
       secret: string;
       jobMs: number | null;

@@ -89,7 +89,7 @@ export function fromRow(row: JobRow): StoredJob {
 /** Most jobs have the settings of the one before: parsed once, for they are frozen. */
 let lastSettings: { text: string; settings: FrozenSettings } | null = null;
 
-function settingsFrom(text: string): FrozenSettings {
+export function settingsFrom(text: string): FrozenSettings {
   if (lastSettings?.text !== text) {
     const settings = JSON.parse(text, (_, value) => {
       if (value === null) return Infinity;

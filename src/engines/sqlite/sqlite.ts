@@ -21,11 +21,12 @@ import {
   type NewJob,
   StaleAttemptError,
   type StoredJob,
+  type Timeouts,
   type Watcher,
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
 import type { Answer, Call, Committed, OpenOrder, StoreMethod } from './databaseThread.ts';
-import { fromRow, type JobRow } from './jobRow.ts';
+import { fromRow, type JobRow, settingsFrom } from './jobRow.ts';
 import { type JobStore, type QueuePlace, queueFirst } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
@@ -134,7 +135,12 @@ export class SqliteEngine implements Engine {
   }
 
   beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
-    return this.#call('beat', beats, leaseMs);
+    return this.#call('beat', beats, leaseMs).then((replies) =>
+      replies.map(({ settings, ...reply }) => ({
+        ...reply,
+        settings: settings === null ? null : settingsFrom(settings),
+      })),
+    );
   }
 
   checkpoint(write: CheckpointWrite): Promise<void> {
@@ -147,6 +153,10 @@ export class SqliteEngine implements Engine {
 
   settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
     return this.#call('settle', id, token, verdict).then(fromRow);
+  }
+
+  setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {
+    return this.#call('setTimeouts', id, timeouts).then(fromRow);
   }
 
   promote(id: string): Promise<void> {
