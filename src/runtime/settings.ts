@@ -83,7 +83,61 @@ export const numberSettings = [
   { name: 'chunkSize', fallback: 1000, variable: 'RECONCILIATION_CHUNK_SIZE' },
 ] as const;
 
-export const monitorVariable = 'RECONCILIATION_MONITOR_INTERVAL_SECONDS';
+/** The one number of `retry` that a variable can set; the others belong together. */
+export const attemptsSetting = { fallback: 1, variable: 'RECONCILIATION_MAX_ATTEMPTS' };
+
+const seconds = { expected: 'seconds above 0, or Infinity for off', fits: (n: number) => n > 0 };
+const whole = (least: number) => ({
+  expected: `a whole number, ${least} or more`,
+  fits: (n: number) => n >= least && Number.isInteger(n),
+});
+/** s */
+const day = 86_400;
+
+/** Every number of a processor alone, in the order of the options table. */
+export const processorNumbers = [
+  {
+    name: 'maxConcurrentJobs',
+    fallback: 10,
+    variable: 'RECONCILIATION_MAX_CONCURRENT_JOBS',
+    ...whole(1),
+  },
+  { name: 'spares', fallback: 1, variable: 'RECONCILIATION_SPARES', ...whole(0) },
+  {
+    name: 'monitorIntervalSeconds',
+    fallback: 60,
+    variable: 'RECONCILIATION_MONITOR_INTERVAL_SECONDS',
+    ...seconds,
+  },
+  {
+    name: 'keepCompletedSeconds',
+    fallback: 7 * day,
+    variable: 'RECONCILIATION_KEEP_COMPLETED_SECONDS',
+    ...seconds,
+  },
+  {
+    name: 'keepFailedSeconds',
+    fallback: 30 * day,
+    variable: 'RECONCILIATION_KEEP_FAILED_SECONDS',
+    ...seconds,
+  },
+] as const;
+
+export type ProcessorNumbers = Record<(typeof processorNumbers)[number]['name'], number>;
+
+/** The option, else its variable, else the default. */
+export function resolveProcessorNumbers(
+  options: Partial<ProcessorNumbers>,
+  environment: NodeJS.ProcessEnv,
+): ProcessorNumbers {
+  const resolved = processorNumbers.map(({ name, fallback, variable, expected, fits }) => {
+    checkNumber(name, options[name], expected, fits);
+    const fromVariable = readVariable(variable, environment);
+    checkNumber(variable, fromVariable, expected, fits);
+    return [name, options[name] ?? fromVariable ?? fallback];
+  });
+  return Object.fromEntries(resolved);
+}
 
 /** Refuses what is neither a setting nor one of `others`: a misspelt option must not be silently without effect. */
 export function checkKnown(options: object, others: readonly string[]): void {
@@ -196,20 +250,23 @@ export function readVariable(variable: string, environment: NodeJS.ProcessEnv): 
 }
 
 export function environmentSettings(environment: NodeJS.ProcessEnv): JobSettings {
-  const found: Record<string, number> = {};
-  for (const { name, variable } of numberSettings) {
+  const found: JobSettings = {};
+  const read = (variable: string, settingOf: (value: number) => JobSettings) => {
     const value = readVariable(variable, environment);
-    if (value === undefined) continue;
+    if (value === undefined) return;
+    const setting = settingOf(value);
     // Checked one by one, so that the error names the variable and not the option it stands for.
     try {
-      checkSettings({ [name]: value });
+      checkSettings(setting);
     } catch (error) {
       if (error instanceof ConfigurationError)
         throw new ConfigurationError(variable, error.expected, error.got);
       throw error;
     }
-    found[name] = value;
-  }
+    Object.assign(found, setting);
+  };
+  for (const { name, variable } of numberSettings) read(variable, (value) => ({ [name]: value }));
+  read(attemptsSetting.variable, (maxAttempts) => ({ retry: { maxAttempts } }));
   return found;
 }
 
@@ -240,7 +297,7 @@ export function resolveSettings(
   return Object.freeze({
     ...numbers,
     retry: Object.freeze({
-      maxAttempts: nearestRetry('maxAttempts') ?? 1,
+      maxAttempts: nearestRetry('maxAttempts') ?? attemptsSetting.fallback,
       on: Object.freeze([...(nearestRetry('on') ?? (['failed', 'timedOut'] as const))]),
       backoff: Object.freeze({
         kind: backoff?.kind ?? 'fixed',
