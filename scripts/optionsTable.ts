@@ -1,7 +1,7 @@
 // The options table of the README, made from the one place that knows the settings. `npm run options` writes
 // it; a test fails when it is stale.
 
-import { monitorVariable, numberSettings } from '../src/runtime/settings.ts';
+import { attemptsSetting, numberSettings, processorNumbers } from '../src/runtime/settings.ts';
 import { writeMarked } from './marked.ts';
 
 const about: Record<(typeof numberSettings)[number]['name'], string> = {
@@ -16,6 +16,14 @@ const about: Record<(typeof numberSettings)[number]['name'], string> = {
   chunkSize: 'items a chunk should hold; frozen at submit',
 };
 
+const aboutProcessor: Record<(typeof processorNumbers)[number]['name'], string> = {
+  maxConcurrentJobs: 'attempts alive at once',
+  spares: 'processes and threads kept started ahead, each',
+  monitorIntervalSeconds: 'pause between two sweeps',
+  keepCompletedSeconds: 'a completed job is removed so long after its end',
+  keepFailedSeconds: 'one that failed, timed out or was cancelled',
+};
+
 const show = (value: number) => (value === Infinity ? 'off' : String(value));
 
 export const optionsTable = [
@@ -25,7 +33,11 @@ export const optionsTable = [
     ({ name, fallback, variable }) =>
       `| \`${name}\` | ${about[name]} | ${show(fallback)} | \`${variable}\` |`,
   ),
-  `| \`monitorIntervalSeconds\` | pause between two sweeps (processor only) | 60 | \`${monitorVariable}\` |`,
+  `| \`retry.maxAttempts\` | attempts in all | ${attemptsSetting.fallback} | \`${attemptsSetting.variable}\` |`,
+  ...processorNumbers.map(
+    ({ name, fallback, variable }) =>
+      `| \`${name}\` | ${aboutProcessor[name]} (processor only) | ${fallback} | \`${variable}\` |`,
+  ),
 ].join('\n');
 
 export const readme = new URL('../README.md', import.meta.url);

@@ -24,6 +24,7 @@ export {
   JobFailedError,
   JobNotFoundError,
   JobTimedOutError,
+  NonRetryableError,
   StaleAttemptError,
 } from './runtime/errors.ts';
 export type { Job, Jsonified } from './runtime/job.ts';
@@ -31,6 +32,6 @@ export type { ListQuery } from './runtime/jobQuery.ts';
 export type { Limits } from './runtime/limits.ts';
 export { type Health, JobProcessor } from './runtime/processor.ts';
 export type { ProcessorOptions } from './runtime/processorOptions.ts';
-export type { JobSettings, RetrySettings } from './runtime/settings.ts';
+export type { JobSettings, RetrySettings, TimeoutSettings } from './runtime/settings.ts';
 export type { JobEvents, JobStatus, JobTransition } from './runtime/status.ts';
 export type { SubmitOptions } from './runtime/submission.ts';

@@ -31,9 +31,9 @@ export interface AttemptSpec {
   readonly code: JobCode;
   /** URL of the file that exports the job; null for inline code. */
   readonly module: string | null;
-  /** How often an isolated attempt shows that its event loop lives, ms. */
-  readonly beatMs: number;
-  readonly limits: WatchLimits;
+  /** How often an isolated attempt shows that its event loop lives, ms. May change, as the limits may: see `retime`. */
+  beatMs: number;
+  limits: WatchLimits;
   /** Its process or thread may run the next attempt of the same module. */
   readonly reuse: boolean;
   readonly log: Logger;
@@ -58,6 +58,8 @@ export interface AttemptHandle {
   ask(reason: string): void;
   terminate(): void;
   kill(): void;
+  /** The limits and the beat of its spec are others now. */
+  retime(): void;
 }
 
 /** May throw where the attempt cannot be started. */

@@ -25,9 +25,21 @@ export interface FrozenSettings {
       readonly kind: 'fixed' | 'exponential';
       readonly seconds: number;
       readonly maxSeconds: number;
+      /** The part of the pause that is left to chance, 0 to 1. */
+      readonly jitter: number;
     };
   };
 }
+
+/** Those that can be changed until the job is over. */
+export type Timeouts = Pick<
+  FrozenSettings,
+  | 'jobTimeoutSeconds'
+  | 'heartbeatTimeoutSeconds'
+  | 'progressTimeoutSeconds'
+  | 'queueTimeoutSeconds'
+  | 'deadlineSeconds'
+>;
 
 export interface NewJob {
   readonly id: string;
@@ -135,6 +147,8 @@ export interface BeatReply {
   readonly held: boolean;
   /** What was asked of this attempt from elsewhere. */
   readonly intent: StopIntent | null;
+  /** The job's, as they are now: its timeouts may have been changed. Null where it is not held. */
+  readonly settings: FrozenSettings | null;
 }
 
 export interface JobQuery {
@@ -237,6 +251,11 @@ export interface Engine {
    * which was told to end in another process is not set to run again.
    */
   settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob>;
+  /**
+   * Other timeouts for a job that is not over, counted from where the old ones did; a live job's owner sees them with its
+   * next beat. One that is over stays as it is. Answers with its row.
+   */
+  setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob>;
   /** A queued job becomes the next for a slot. */
   promote(id: string): Promise<void>;
 

@@ -2,11 +2,10 @@
 
 import { isFinal } from '../machines/states.ts';
 import { isRetried, type StopIntent, type Verdict } from '../machines/verdict.ts';
-import type { NewJob, StoredJob, Transition } from './engine.ts';
+import type { FrozenSettings, NewJob, StoredJob, Timeouts, Transition } from './engine.ts';
 
 /** A job as it is when it was just stored. */
 export function freshJob(job: NewJob, now: number): StoredJob {
-  const dueAfter = (seconds: number) => (seconds === Infinity ? null : now + seconds * 1000);
   return {
     ...job,
     state: 'queued',
@@ -17,8 +16,7 @@ export function freshJob(job: NewJob, now: number): StoredJob {
     submittedAt: now,
     startedAt: null,
     endedAt: null,
-    queueDueAt: dueAfter(job.settings.queueTimeoutSeconds),
-    deadlineAt: dueAfter(job.settings.deadlineSeconds),
+    ...dueTimes(now, job.settings),
     lastHeartbeatAt: null,
     lastProgressAt: null,
     checkpoint: null,
@@ -51,6 +49,20 @@ export function rankOf(place: number, priority: number): number {
 /** Of a job that is to be next: before every priority, and behind those that were told so before. */
 export function nextRank(place: number): number {
   return place - 2 ** 52;
+}
+
+function dueTimes(submittedAt: number, { queueTimeoutSeconds, deadlineSeconds }: FrozenSettings) {
+  const after = (seconds: number) => (seconds === Infinity ? null : submittedAt + seconds * 1000);
+  return { queueDueAt: after(queueTimeoutSeconds), deadlineAt: after(deadlineSeconds) };
+}
+
+/** What other timeouts make of a job. */
+export function withTimeouts(
+  { submittedAt, settings }: Pick<StoredJob, 'submittedAt' | 'settings'>,
+  timeouts: Partial<Timeouts>,
+): Pick<StoredJob, 'settings' | 'queueDueAt' | 'deadlineAt'> {
+  const changed = Object.freeze({ ...settings, ...timeouts });
+  return { settings: changed, ...dueTimes(submittedAt, changed) };
 }
 
 /** The entry in a job's history when it begins to be stopped. */

@@ -18,6 +18,7 @@ import {
   StaleAttemptError,
   type StoredJob,
   type StoredSchedule,
+  type Timeouts,
   type Transition,
   type Watcher,
 } from './engine.ts';
@@ -31,6 +32,7 @@ import {
   settledEntry,
   stoppingEntry,
   undoes,
+  withTimeouts,
 } from './jobFacts.ts';
 import { MemoryControls } from './memoryControls.ts';
 import { RankedQueue } from './rankedQueue.ts';
@@ -156,13 +158,14 @@ export class MemoryEngine implements Engine {
   async beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
     return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
       const row = this.#jobs.get(id);
-      if (row === undefined || row.token !== token) return { id, token, held: false, intent: null };
+      if (row === undefined || row.token !== token)
+        return { id, token, held: false, intent: null, settings: null };
       row.leaseUntil = this.#time().monotonic() + leaseMs;
       if (heartbeatAt !== null) row.lastHeartbeatAt = heartbeatAt;
       if (total !== null) row.total = total;
       if (group !== null) row.group = group;
       if (heartbeatAt !== null || total !== null) this.#changed(row);
-      return { id, token, held: true, intent: row.intent };
+      return { id, token, held: true, intent: row.intent, settings: row.settings };
     });
   }
 
@@ -230,6 +233,15 @@ export class MemoryEngine implements Engine {
     }
     this.#changed(row);
     if (group !== null) this.#refill(group);
+    return snapshot(row);
+  }
+
+  async setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {
+    const row = this.#row(id);
+    if (isFinal(row.state)) return snapshot(row);
+    Object.assign(row, withTimeouts(row, timeouts));
+    if (isAtRest(row.state)) this.#rest(row);
+    this.#changed(row);
     return snapshot(row);
   }
 

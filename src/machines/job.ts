@@ -209,15 +209,19 @@ const chart = setup({
     })),
     refreshNow: assign(({ event }) => (event.type === 'wallClock.read' ? { now: event.at } : {})),
     /** Each timeout that is on, as an event that comes after its delay. One that is off costs nothing. */
-    arm: enqueueActions(({ context, enqueue }, { kinds }: Timeouts) => {
+    arm: enqueueActions(({ context, event, enqueue }, { kinds }: Timeouts) => {
+      const left: Partial<Record<TimeoutKind, number>> = event.type === 'timeouts.changed' ? event.left : {};
       for (const kind of kinds) {
-        const delay = delayOf(context, kind);
+        const delay = left[kind] ?? delayOf(context, kind);
         if (delay !== Infinity) enqueue.raise({ type: 'timeout.due', kind }, { id: kind, delay });
       }
     }),
     disarm: enqueueActions(({ context, enqueue }, { kinds }: Timeouts) => {
       for (const kind of kinds) if (delayOf(context, kind) !== Infinity) enqueue.cancel(kind);
     }),
+    recordTimeouts: assign(({ event }) =>
+      event.type === 'timeouts.changed' ? { ...event.timeouts, now: event.at } : {},
+    ),
     recordOverruling: assign(({ context, event }) => {
       if (event.type !== 'verdict.overruled') return {};
       const { intent } = event;
@@ -264,6 +268,13 @@ const startingAs = (initial: 'queued' | 'running') =>
             on: {
               'chunk.heartbeat': { actions: rearm(['heartbeat']) },
               'chunk.completed': { actions: rearm(['heartbeat', 'progress']) },
+              'timeouts.changed': {
+                actions: [
+                  { type: 'disarm', params: attemptTimeouts },
+                  'recordTimeouts',
+                  { type: 'arm', params: attemptTimeouts },
+                ],
+              },
               'attempt.ended': { target: 'settling', actions: 'recordOutcome' },
               'timeout.due': [
                 // Its delay is over; the deadline is only if the wall clock says so too.
@@ -302,6 +313,8 @@ const startingAs = (initial: 'queued' | 'running') =>
           'job.cancel': { actions: ['recordIntent', 'storeIntent'] },
           'job.timeOut': { guard: 'isUrgent', actions: ['recordIntent', 'storeIntent'] },
           'lease.lost': { target: '.kill', actions: 'recordIntent' },
+          // Too late for this attempt; its deadline decides about another.
+          'timeouts.changed': { actions: 'recordTimeouts' },
           'attempt.ended': [
             { guard: 'isLeaseLost', target: 'superseded' },
             { target: '.settling', actions: ['recordProof', 'announceProof'] },

@@ -21,6 +21,12 @@ export interface JobChartInput extends RetryFacts {
   now: number;
 }
 
+/** What a live attempt is timed out by. */
+export type AttemptTimeouts = Pick<
+  JobChartInput,
+  'jobTimeoutMs' | 'heartbeatTimeoutMs' | 'progressTimeoutMs' | 'deadlineAt'
+>;
+
 export interface JobChartContext extends JobChartInput {
   intent: StopIntent | null;
   stop: StopRecord | null;
@@ -36,6 +42,13 @@ export type JobEvent =
   /** Wall ms. */
   | { type: 'wallClock.read'; at: number }
   | { type: 'job.handBack' }
+  /** Other timeouts. `left`: of those that count from something in the attempt, ms; a deadline counts from `at`. */
+  | {
+      type: 'timeouts.changed';
+      timeouts: AttemptTimeouts;
+      left: { job: number; heartbeat: number; progress: number };
+      at: number;
+    }
   /** The verdict is durable; or the attempt's token is stale; or the engine does not answer. */
   | { type: 'verdict.stored' | 'verdict.refused' | 'verdict.unanswered' }
   /** The job was told to end elsewhere, and the verdict would have it run again. */

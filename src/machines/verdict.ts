@@ -9,6 +9,8 @@ export interface StoredFailure {
   message: string;
   code?: string;
   stack?: string;
+  /** Set where another attempt is pointless: the error said so. */
+  retryable?: false;
 }
 
 export type AttemptOutcome =
@@ -47,15 +49,25 @@ export interface RetryFacts {
   attempt: number;
   maxAttempts: number;
   retryOn: readonly ('failed' | 'timedOut')[];
-  backoff: { kind: 'fixed' | 'exponential'; ms: number; maxMs: number };
+  /** `jitter`: the part of the pause that is left to chance, 0 to 1. */
+  backoff: { kind: 'fixed' | 'exponential'; ms: number; maxMs: number; jitter: number };
+  /** This attempt's own chance, 0 to 1: drawn outside, so that all that is decided here is decided once. */
+  chance: number;
   /** Wall ms, or null for off. */
   deadlineAt: number | null;
 }
 
-/** The pause before the attempt after this one, in ms. Exponential doubles from the second attempt on. */
-export function backoffMs({ attempt, backoff }: RetryFacts): number {
-  const factor = backoff.kind === 'exponential' ? 2 ** (attempt - 1) : 1;
-  return Math.min(backoff.ms * factor, backoff.maxMs);
+/** Doubled more often than this no pause is one that anybody waits for; and 0 times Infinity is no number. */
+const mostDoublings = 64;
+
+/**
+ * The pause before the attempt after this one, in ms. Exponential doubles from the second attempt on. Jitter takes from
+ * it and never adds.
+ */
+export function backoffMs({ attempt, backoff, chance }: RetryFacts): number {
+  const { kind, ms, maxMs, jitter } = backoff;
+  const factor = kind === 'exponential' ? 2 ** Math.min(attempt - 1, mostDoublings) : 1;
+  return Math.min(ms * factor, maxMs) * (1 - jitter * chance);
 }
 
 /** Whether an attempt that ends so at `at` (wall ms) is followed by another, before the deadline. */
@@ -72,6 +84,15 @@ export function isRetried(intent: StopIntent): boolean {
     intent.timeout !== 'queue' &&
     intent.timeout !== 'deadline'
   );
+}
+
+/** The attempt itself said that no other can do better. */
+function isPointless(outcome: AttemptOutcome): outcome is Extract<AttemptOutcome, { kind: 'failed' }> {
+  return outcome.kind === 'failed' && outcome.failure.retryable === false;
+}
+
+function whyPointless({ message }: StoredFailure): string {
+  return `not to be retried: ${message}`;
 }
 
 /** What a verdict says where nothing else is said. */
@@ -99,6 +120,7 @@ export function verdictOfEnd(facts: RetryFacts, outcome: AttemptOutcome, at: num
     outcome.kind === 'failed'
       ? outcome.failure
       : { name: 'Error', message: 'the attempt ended without an outcome' };
+  if (isPointless(outcome)) return { ...blank, state: 'failed', failure, reason: whyPointless(failure) };
   if (!mayRetry(facts, 'failed', at)) return { ...blank, state: 'failed', failure };
   return { ...blank, state: 'retrying', failure, notBefore: at + backoffMs(facts) };
 }
@@ -119,6 +141,8 @@ export function verdictOfStop(
   if (intent.kind !== 'timeout') return { ...handedBack, stop };
   const reason = intent.by === 'hand' ? 'timed out by hand' : null;
   const ended = { ...blank, timeout: intent.timeout, reason, stop };
+  if (isPointless(outcome))
+    return { ...ended, state: 'timedOut', reason: reason ?? whyPointless(outcome.failure) };
   if (!isRetried(intent) || !mayRetry(facts, 'timedOut', at)) return { ...ended, state: 'timedOut' };
   return { ...ended, state: 'retrying', notBefore: at + backoffMs(facts) };
 }

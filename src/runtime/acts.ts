@@ -5,11 +5,12 @@ import type { Logger } from 'pino';
 import { endGroup } from '../actors/isolation/processGroup.ts';
 import { toFailure } from '../actors/isolation/protocol.ts';
 import type { Clock } from '../engines/clock.ts';
-import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
+import { type Engine, StaleAttemptError, type StoredJob, type Timeouts } from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
 import { notBegun, type Verdict, verdictOfCrash, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
 import { chartInput, stepAtRest } from './chartInput.ts';
+import { InputError } from './errors.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound, logNotTimedOut, logTimedOut, logTransition } from './logLines.ts';
@@ -19,6 +20,8 @@ const adoptedMs = 60_000;
 
 export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   readonly clock: Clock;
+  /** 0 to 1: see `chance` of the chart's input. */
+  random(): number;
   readonly logger: Logger;
   readonly live: LiveJobs;
   /** Names this processor as an owner. */
@@ -53,6 +56,16 @@ export class Acts {
       logNotTimedOut(this.#host.logger, id, (error as Error).message);
       throw error;
     }
+  }
+
+  async setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {
+    const { live, logger } = this.#host;
+    const job = await (await this.#host.engine()).setTimeouts(id, timeouts);
+    if (isFinal(job.state))
+      throw new InputError(`job ${id}: expected one that is not over, got ${job.state}. Submit it again.`);
+    logger.info({ jobId: id, job: job.name, timeouts }, `timeouts of job ${id} changed`);
+    live.retime(job);
+    return job;
   }
 
   /** Ends what the monitor found; does not wait for the proof. */
@@ -109,18 +122,15 @@ export class Acts {
   #verdictOfIntent(job: StoredJob): Verdict | null {
     if (job.intent === null || job.intent.kind === 'handBack') return null;
     const now = this.#host.clock.now();
-    return verdictOfStop(chartInput(job, now, false), null, job.intent, { kind: 'stopped' }, now);
+    return verdictOfStop(chartInput(job, now, false, 0), null, job.intent, { kind: 'stopped' }, now);
   }
 
   /** A job whose attempt could not even begin. */
   async fail(job: StoredJob, error: unknown): Promise<void> {
-    const { clock } = this.#host;
+    const { clock, random } = this.#host;
     const outcome = { kind: 'failed', failure: toFailure(error) } as const;
-    await this.#settle(
-      job,
-      job.token,
-      verdictOfEnd(chartInput(job, clock.now(), false), outcome, clock.now()),
-    );
+    const facts = chartInput(job, clock.now(), false, random());
+    await this.#settle(job, job.token, verdictOfEnd(facts, outcome, clock.now()));
   }
 
   async #untilFinal(id: string, eventFor: (job: StoredJob) => JobEvent): Promise<StoredJob> {

@@ -6,6 +6,7 @@ import type { TimeoutKind } from '../machines/states.ts';
 import type { StoredFailure } from '../machines/verdict.ts';
 
 export { InputError } from '../actors/jsonText.ts';
+export { NonRetryableError } from '../actors/nonRetryable.ts';
 export { EngineError, StaleAttemptError } from '../engines/engine.ts';
 
 /** An option, setting or definition that cannot be used. `field` names it. */

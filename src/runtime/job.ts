@@ -4,6 +4,7 @@
 import type { Engine, StoredJob } from '../engines/engine.ts';
 import { isFinal, type JobState } from '../machines/states.ts';
 import { JobCancelledError, JobFailedError, JobNotFoundError, JobTimedOutError } from './errors.ts';
+import type { TimeoutSettings } from './settings.ts';
 import type { JobStatus } from './status.ts';
 
 /** What a value is after a journey through JSON. */
@@ -31,12 +32,19 @@ export interface Job<R = unknown> {
   rows<T = unknown>(): AsyncIterable<T>;
   /** Resolves when the stop is proven, or known to be impossible: see `stop.confirmed`. */
   cancel(reason?: string): Promise<JobStatus>;
+  /**
+   * Extends or shortens timeouts of a job that is not over. They count from where the old ones did: what has passed by then
+   * has passed. Resolves when stored; where another process runs the job, that one sees it within a second. An attempt that
+   * is being stopped is not taken back. Throws ConfigurationError, and InputError where the job is over.
+   */
+  setTimeouts(timeouts: TimeoutSettings): Promise<JobStatus>;
 }
 
 export interface JobAccess {
   engine(): Promise<Engine>;
   statusOf(job: StoredJob): JobStatus;
   cancel(id: string, reason: string | null): Promise<JobStatus>;
+  setTimeouts(id: string, timeouts: TimeoutSettings): Promise<JobStatus>;
   /** Calls `changed` whenever a job may have a new status, with its state where that is known; returns what ends it. */
   watch(id: string, changed: (state: JobState | null) => void): Promise<() => void>;
 }
@@ -113,6 +121,10 @@ export class JobHandle<R> implements Job<R> {
 
   cancel(reason?: string): Promise<JobStatus> {
     return this.#access.cancel(this.id, reason ?? null);
+  }
+
+  setTimeouts(timeouts: TimeoutSettings): Promise<JobStatus> {
+    return this.#access.setTimeouts(this.id, timeouts);
   }
 
   async #stored(): Promise<StoredJob> {

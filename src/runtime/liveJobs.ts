@@ -7,17 +7,20 @@ import { type ActorRefFrom, createActor, type SnapshotFrom } from 'xstate';
 import type { AttemptHandle, Isolation, Launch, WatchLimits } from '../actors/attempt.ts';
 import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
 import { createStoreIntent, createStoreVerdict } from '../actors/engineWrites.ts';
+import { gatherMs } from '../actors/isolation/protocol.ts';
 import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Beat, BeatReply, Engine, FrozenSettings, ProcessGroup, StoredJob } from '../engines/engine.ts';
+import { withTimeouts } from '../engines/jobFacts.ts';
 import { claimedJobMachine } from '../machines/job.ts';
 import type { JobChartContext, JobEmitted, JobEvent } from '../machines/jobMessages.ts';
 import { stopBudgetMs } from '../machines/ladder.ts';
 import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
-import { chartInput } from './chartInput.ts';
+import { attemptTimeouts, chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
 import type { RootActor } from './inspection.ts';
 import { logTimeout, logTransition } from './logLines.ts';
+import { timeoutNames } from './settings.ts';
 import { type Due, type JobEvents, type JobStatus, type LiveView, soonestFirst, statusOf } from './status.ts';
 
 interface LiveJob {
@@ -45,6 +48,8 @@ interface LiveJob {
 export interface LiveJobsHost {
   readonly engine: Engine;
   readonly clock: Clock;
+  /** 0 to 1: see `chance` of the chart's input. */
+  random(): number;
   readonly logger: Logger;
   launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
@@ -186,12 +191,12 @@ export class LiveJobs {
 
   /** Starts the attempt of a job that was just claimed. */
   start(job: StoredJob): void {
-    const { clock, logger } = this.#host;
+    const { clock, random, logger } = this.#host;
     const definition = this.#host.definitionOf(job.name);
     const isolation = isolationOf(definition);
     const log = logger.child({ jobId: job.id, job: job.name, attempt: job.attempt });
     const actor = createActor(this.#machine, {
-      input: chartInput(job, clock.now(), isolation !== 'inline'),
+      input: chartInput(job, clock.now(), isolation !== 'inline', random()),
       clock: this.#judgement,
     });
     const startedAt = clock.monotonic();
@@ -247,9 +252,10 @@ export class LiveJobs {
     });
   }
 
-  replied({ token, held, intent }: BeatReply): void {
+  replied({ token, held, intent, settings }: BeatReply): void {
     const live = this.#attempts.get(token);
     if (live === undefined) return;
+    if (settings !== null) this.#retime(live, settings);
     if (!held) live.actor.send({ type: 'lease.lost' });
     // Asked for in another process; what was asked here is on its way already.
     else if (intent?.kind === 'cancel') {
@@ -258,6 +264,39 @@ export class LiveJobs {
     } else if (intent?.kind === 'timeout' && live.actor.getSnapshot().matches('running')) {
       live.actor.send({ type: 'job.timeOut', kind: intent.timeout, by: intent.by });
     }
+  }
+
+  /** Its timeouts may be others than those its attempt started with. Nothing where that is not alive here. */
+  retime({ token, settings }: StoredJob): void {
+    const live = token === null ? undefined : this.#attempts.get(token);
+    if (live !== undefined) this.#retime(live, settings);
+  }
+
+  #retime(live: LiveJob, settings: FrozenSettings): void {
+    const { attempt, actor, handle, startedAt, heartbeatAt, progressAt } = live;
+    const before = live.job.settings;
+    const changed = timeoutNames.filter((name) => settings[name] !== before[name]);
+    if (changed.length === 0) return;
+    const { clock } = this.#host;
+    live.job = { ...live.job, ...withTimeouts(live.job, settings) };
+    attempt.limits = watchLimits(live.job);
+    attempt.beatMs = beatMsOf(settings);
+    handle?.retime();
+    const { isKillable } = actor.getSnapshot().context;
+    const timeouts = attemptTimeouts(live.job, isKillable);
+    const now = clock.monotonic();
+    // It beats at the pace of the old timeout: silent for longer than the new one, it may be alive, and is heard first.
+    const patience = isKillable && changed.includes('heartbeatTimeoutSeconds') ? slowestBeatMs + gatherMs : 0;
+    actor.send({
+      type: 'timeouts.changed',
+      timeouts,
+      left: {
+        job: Math.max(0, startedAt + timeouts.jobTimeoutMs - now),
+        heartbeat: Math.max(patience, heartbeatAt + timeouts.heartbeatTimeoutMs - now),
+        progress: Math.max(0, progressAt + timeouts.progressTimeoutMs - now),
+      },
+      at: clock.now(),
+    });
   }
 
   /** Live jobs past a timeout by more than the stop ladder needs: what the charts' own timers missed. */
@@ -315,7 +354,7 @@ export class LiveJobs {
       },
       code: definition,
       module: definition.module === undefined ? null : moduleUrl(definition.module),
-      beatMs: Math.max(50, Math.min(slowestBeatMs, (job.settings.heartbeatTimeoutSeconds * 1000) / 4)),
+      beatMs: beatMsOf(job.settings),
       limits: watchLimits(job),
       reuse: definition.reuse === true,
       log,
@@ -406,6 +445,10 @@ export class LiveJobs {
 
 function rootOf({ actor, job }: LiveJob): Pick<RootActor, 'ref' | 'name'> {
   return { ref: actor, name: `${job.name} ${job.id} attempt ${job.attempt}` };
+}
+
+function beatMsOf({ heartbeatTimeoutSeconds }: FrozenSettings): number {
+  return Math.max(50, Math.min(slowestBeatMs, (heartbeatTimeoutSeconds * 1000) / 4));
 }
 
 /** The watchdog is the last line: it gives the ladder all its time first. */

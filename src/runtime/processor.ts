@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
+import { isChunked } from '../actors/jobCode.ts';
 import type { Engine, NewJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState, jobStates } from '../machines/states.ts';
@@ -19,7 +20,7 @@ import { limitsOf } from './limits.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
-import { checkNumber } from './settings.ts';
+import { checkNumber, checkTimeouts, resolveSettings } from './settings.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
@@ -62,17 +63,18 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   constructor(options: ProcessorOptions<J>) {
     super();
     this.#options = resolveOptions(options, process.env);
-    const { clock, engine, logger, jobs, settings, environment } = this.#options;
-    const defaults = { ...environment, ...settings };
+    const { clock, random, engine, logger, jobs, settings, environment } = this.#options;
+    const defaults = resolveSettings([settings, environment], { chunked: true, isolation: 'process' });
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
-    this.chunkSize = defaults.chunkSize ?? 1000;
-    this.jobTimeoutSeconds = defaults.jobTimeoutSeconds ?? 7200;
+    this.chunkSize = defaults.chunkSize;
+    this.jobTimeoutSeconds = defaults.jobTimeoutSeconds;
     this.#isolations = new Isolations(this.#options.spares, library);
     const jobLogger = logger.child({});
     this.#logTap = new LogTap(jobLogger);
     this.#live = new LiveJobs({
       engine,
       clock,
+      random,
       logger: jobLogger,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
@@ -95,6 +97,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#acts = new Acts({
       ...open,
       clock,
+      random,
       logger,
       live: this.#live,
       owner: this.#owner,
@@ -112,6 +115,14 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         if (reason !== null && typeof reason !== 'string')
           throw new InputError(`reason: expected a string, got ${describeValue(reason)}.`);
         return statusOf(await this.#acts.cancel(id, reason?.toWellFormed() ?? null));
+      },
+      setTimeouts: async (id, given) => {
+        const timeouts = checkTimeouts(given);
+        const { name } = await storedJob(await this.#open(), id);
+        const definition = jobs.get(name);
+        if (timeouts.progressTimeoutSeconds !== undefined && definition && !isChunked(definition))
+          throw new ConfigurationError('progressTimeoutSeconds', 'a chunked job', 'one that has no chunks');
+        return this.#access.statusOf(await this.#acts.setTimeouts(id, timeouts));
       },
     };
     this.activeJobs = new ActiveJobs(this.#live);

@@ -11,19 +11,15 @@ import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './
 import { ConfigurationError, describeValue } from './errors.ts';
 import { checkLimits } from './limits.ts';
 import {
-  checkDuration,
   checkKnown,
-  checkNumber,
   checkSettings,
   environmentSettings,
   type JobSettings,
-  monitorVariable,
-  readVariable,
+  type ProcessorNumbers,
+  processorNumbers,
+  resolveProcessorNumbers,
   resolveSettings,
 } from './settings.ts';
-
-/** s */
-const day = 86_400;
 
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   /**
@@ -60,19 +56,17 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   logger?: Logger;
   /** For tests: the time to live on. */
   clock?: Clock;
+  /** For tests: what the jitter of retries is drawn from, 0 to 1. Default Math.random. */
+  random?: () => number;
 }
 
-export interface ResolvedOptions {
+export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly engine: Engine;
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
-  readonly maxConcurrentJobs: number;
-  readonly spares: number;
   readonly onSlotsLost: 'stay' | 'exit';
-  readonly monitorIntervalSeconds: number;
-  readonly keepCompletedSeconds: number;
-  readonly keepFailedSeconds: number;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly settings: JobSettings;
   readonly environment: JobSettings;
 }
@@ -89,55 +83,42 @@ export function resolveOptions(
     spares,
     onSlotsLost = 'stay',
     monitorIntervalSeconds,
-    keepCompletedSeconds = 7 * day,
-    keepFailedSeconds = 30 * day,
+    keepCompletedSeconds,
+    keepFailedSeconds,
     logger,
     clock,
+    random,
     ...settings
   } = options;
   checkKnown(options, [
     'engine',
     'durability',
     'jobs',
-    'maxConcurrentJobs',
-    'spares',
+    ...processorNumbers.map(({ name }) => name),
     'onSlotsLost',
-    'monitorIntervalSeconds',
-    'keepCompletedSeconds',
-    'keepFailedSeconds',
     'logger',
     'clock',
+    'random',
   ]);
-  checkNumber(
-    'maxConcurrentJobs',
-    maxConcurrentJobs,
-    'a whole number, 1 or more',
-    (n) => n >= 1 && Number.isInteger(n),
+  const numbers = resolveProcessorNumbers(
+    { maxConcurrentJobs, spares, monitorIntervalSeconds, keepCompletedSeconds, keepFailedSeconds },
+    environment,
   );
-  checkNumber('spares', spares, 'a whole number, 0 or more', (n) => n >= 0 && Number.isInteger(n));
   if (onSlotsLost !== 'stay' && onSlotsLost !== 'exit') {
     throw new ConfigurationError('onSlotsLost', "'stay' or 'exit'", describeValue(onSlotsLost));
   }
-  checkDuration('monitorIntervalSeconds', monitorIntervalSeconds);
-  checkDuration('keepCompletedSeconds', keepCompletedSeconds);
-  checkDuration('keepFailedSeconds', keepFailedSeconds);
   checkSettings(settings);
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
   }
-  const fromVariable = readVariable(monitorVariable, environment);
-  checkDuration(monitorVariable, fromVariable);
   return Object.freeze({
     engine: openable(engine, durability),
     jobs: new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)])),
-    maxConcurrentJobs: maxConcurrentJobs ?? 10,
-    spares: spares ?? 1,
+    ...numbers,
     onSlotsLost,
-    monitorIntervalSeconds: monitorIntervalSeconds ?? fromVariable ?? 60,
-    keepCompletedSeconds,
-    keepFailedSeconds,
     logger: logger ?? pino({ name: 'unstuck' }),
     clock: clock ?? systemClock,
+    random: random ?? Math.random,
     settings,
     environment: environmentSettings(environment),
   });

@@ -2,7 +2,7 @@
 // place that knows; the options table of the README is checked against it by a test.
 
 import type { Isolation } from '../actors/attempt.ts';
-import type { FrozenSettings } from '../engines/engine.ts';
+import type { FrozenSettings, Timeouts } from '../engines/engine.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 
 export type RetryOutcome = 'failed' | 'timedOut';
@@ -12,8 +12,12 @@ export interface RetrySettings {
   maxAttempts?: number;
   /** Which outcomes are tried again. Default: both. A cancel or a timeout by hand never is. */
   on?: RetryOutcome[];
-  /** The pause before the next attempt; it never passes the deadline. Default: fixed, 0 s. */
-  backoff?: { kind: 'fixed' | 'exponential'; seconds: number; maxSeconds?: number };
+  /**
+   * The pause before the next attempt; it never passes the deadline. Default: fixed, 0 s. `exponential` doubles it each
+   * time, up to `maxSeconds`. `jitter`: the part of it that is left to chance, so that what failed together is not tried
+   * again together; 0 to 1, default 0.5 for exponential, 0 for fixed.
+   */
+  backoff?: { kind: 'fixed' | 'exponential'; seconds: number; maxSeconds?: number; jitter?: number };
 }
 
 /** Seconds everywhere, fractions allowed; Infinity = off. The nearest wins: submit, definition, processor, environment, default. */
@@ -45,13 +49,26 @@ export interface JobSettings {
   retry?: RetrySettings;
 }
 
-const timeouts = [
+export const timeoutNames = [
   'jobTimeoutSeconds',
   'heartbeatTimeoutSeconds',
   'progressTimeoutSeconds',
   'queueTimeoutSeconds',
   'deadlineSeconds',
 ] as const;
+
+/** Timeouts of a job that was submitted already. What is not named stays. */
+export type TimeoutSettings = Pick<JobSettings, (typeof timeoutNames)[number]>;
+
+/** Throws ConfigurationError for what is none, or nothing. */
+export function checkTimeouts(given: TimeoutSettings): Partial<Timeouts> {
+  const expected = `an object of ${timeoutNames.join(', ')}`;
+  checkFields('timeouts', given, timeoutNames);
+  const named = Object.fromEntries(Object.entries(given).filter(([, seconds]) => seconds !== undefined));
+  if (Object.keys(named).length === 0) throw new ConfigurationError('timeouts', expected, 'an empty one');
+  checkSettings(named);
+  return named;
+}
 
 /** Every number of a job with its default and variable, in the order of the options table. */
 export const numberSettings = [
@@ -66,7 +83,61 @@ export const numberSettings = [
   { name: 'chunkSize', fallback: 1000, variable: 'RECONCILIATION_CHUNK_SIZE' },
 ] as const;
 
-export const monitorVariable = 'RECONCILIATION_MONITOR_INTERVAL_SECONDS';
+/** The one number of `retry` that a variable can set; the others belong together. */
+export const attemptsSetting = { fallback: 1, variable: 'RECONCILIATION_MAX_ATTEMPTS' };
+
+const seconds = { expected: 'seconds above 0, or Infinity for off', fits: (n: number) => n > 0 };
+const whole = (least: number) => ({
+  expected: `a whole number, ${least} or more`,
+  fits: (n: number) => n >= least && Number.isInteger(n),
+});
+/** s */
+const day = 86_400;
+
+/** Every number of a processor alone, in the order of the options table. */
+export const processorNumbers = [
+  {
+    name: 'maxConcurrentJobs',
+    fallback: 10,
+    variable: 'RECONCILIATION_MAX_CONCURRENT_JOBS',
+    ...whole(1),
+  },
+  { name: 'spares', fallback: 1, variable: 'RECONCILIATION_SPARES', ...whole(0) },
+  {
+    name: 'monitorIntervalSeconds',
+    fallback: 60,
+    variable: 'RECONCILIATION_MONITOR_INTERVAL_SECONDS',
+    ...seconds,
+  },
+  {
+    name: 'keepCompletedSeconds',
+    fallback: 7 * day,
+    variable: 'RECONCILIATION_KEEP_COMPLETED_SECONDS',
+    ...seconds,
+  },
+  {
+    name: 'keepFailedSeconds',
+    fallback: 30 * day,
+    variable: 'RECONCILIATION_KEEP_FAILED_SECONDS',
+    ...seconds,
+  },
+] as const;
+
+export type ProcessorNumbers = Record<(typeof processorNumbers)[number]['name'], number>;
+
+/** The option, else its variable, else the default. */
+export function resolveProcessorNumbers(
+  options: Partial<ProcessorNumbers>,
+  environment: NodeJS.ProcessEnv,
+): ProcessorNumbers {
+  const resolved = processorNumbers.map(({ name, fallback, variable, expected, fits }) => {
+    checkNumber(name, options[name], expected, fits);
+    const fromVariable = readVariable(variable, environment);
+    checkNumber(variable, fromVariable, expected, fits);
+    return [name, options[name] ?? fromVariable ?? fallback];
+  });
+  return Object.fromEntries(resolved);
+}
 
 /** Refuses what is neither a setting nor one of `others`: a misspelt option must not be silently without effect. */
 export function checkKnown(options: object, others: readonly string[]): void {
@@ -79,7 +150,7 @@ export function checkKnown(options: object, others: readonly string[]): void {
 
 /** Throws ConfigurationError at the first field that cannot be used. `prefix` says whose field it is. */
 export function checkSettings(settings: JobSettings, prefix = ''): void {
-  for (const name of timeouts) checkDuration(prefix + name, settings[name]);
+  for (const name of timeoutNames) checkDuration(prefix + name, settings[name]);
   checkNumber(
     `${prefix}graceSeconds`,
     settings.graceSeconds,
@@ -119,7 +190,7 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
     }
   }
   if (retry.backoff === undefined) return;
-  checkFields(`${prefix}retry.backoff`, retry.backoff, ['kind', 'seconds', 'maxSeconds']);
+  checkFields(`${prefix}retry.backoff`, retry.backoff, ['kind', 'seconds', 'maxSeconds', 'jitter']);
   if (retry.backoff.kind !== 'fixed' && retry.backoff.kind !== 'exponential') {
     throw new ConfigurationError(
       `${prefix}retry.backoff.kind`,
@@ -134,6 +205,12 @@ export function checkSettings(settings: JobSettings, prefix = ''): void {
     (n) => n >= 0 && n < Infinity,
   );
   checkDuration(`${prefix}retry.backoff.maxSeconds`, retry.backoff.maxSeconds);
+  checkNumber(
+    `${prefix}retry.backoff.jitter`,
+    retry.backoff.jitter,
+    'a part of the pause, 0 to 1',
+    (n) => n >= 0 && n <= 1,
+  );
 }
 
 function checkFields(field: string, value: unknown, names: readonly string[]): void {
@@ -173,20 +250,23 @@ export function readVariable(variable: string, environment: NodeJS.ProcessEnv): 
 }
 
 export function environmentSettings(environment: NodeJS.ProcessEnv): JobSettings {
-  const found: Record<string, number> = {};
-  for (const { name, variable } of numberSettings) {
+  const found: JobSettings = {};
+  const read = (variable: string, settingOf: (value: number) => JobSettings) => {
     const value = readVariable(variable, environment);
-    if (value === undefined) continue;
+    if (value === undefined) return;
+    const setting = settingOf(value);
     // Checked one by one, so that the error names the variable and not the option it stands for.
     try {
-      checkSettings({ [name]: value });
+      checkSettings(setting);
     } catch (error) {
       if (error instanceof ConfigurationError)
         throw new ConfigurationError(variable, error.expected, error.got);
       throw error;
     }
-    found[name] = value;
-  }
+    Object.assign(found, setting);
+  };
+  for (const { name, variable } of numberSettings) read(variable, (value) => ({ [name]: value }));
+  read(attemptsSetting.variable, (maxAttempts) => ({ retry: { maxAttempts } }));
   return found;
 }
 
@@ -217,12 +297,13 @@ export function resolveSettings(
   return Object.freeze({
     ...numbers,
     retry: Object.freeze({
-      maxAttempts: nearestRetry('maxAttempts') ?? 1,
+      maxAttempts: nearestRetry('maxAttempts') ?? attemptsSetting.fallback,
       on: Object.freeze([...(nearestRetry('on') ?? (['failed', 'timedOut'] as const))]),
       backoff: Object.freeze({
         kind: backoff?.kind ?? 'fixed',
         seconds: backoff?.seconds ?? 0,
         maxSeconds: backoff?.maxSeconds ?? Infinity,
+        jitter: backoff?.jitter ?? (backoff?.kind === 'exponential' ? 0.5 : 0),
       }),
     }),
   });

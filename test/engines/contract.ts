@@ -26,7 +26,7 @@ export const settings: FrozenSettings = {
   retry: {
     maxAttempts: 3,
     on: ['failed', 'timedOut'],
-    backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity },
+    backoff: { kind: 'fixed', seconds: 0, maxSeconds: Infinity, jitter: 0 },
   },
 };
 
@@ -215,7 +215,7 @@ export function engineContract(name: string, create: () => Engine): void {
         await expect(engine.settle(id, token, verdict('failed'))).rejects.toEqual(stale);
         await expect(engine.checkpoint({ ...write, token })).rejects.toEqual(stale);
         expect(await engine.beat([{ id, token, heartbeatAt: null, total: null }], 1000)).toEqual([
-          { id, token, held: false, intent: null },
+          { id, token, held: false, intent: null, settings: null },
         ]);
         expect(await engine.get(id)).toMatchObject({
           state: 'completed',
@@ -314,7 +314,7 @@ export function engineContract(name: string, create: () => Engine): void {
         const { id, token } = await claimOne();
         await clock.advance(10);
         expect(await engine.beat([{ id, token, heartbeatAt: clock.now(), total: 5 }], 15_000)).toEqual([
-          { id, token, held: true, intent: null },
+          { id, token, held: true, intent: null, settings },
         ]);
         expect(await engine.get(id)).toMatchObject({ lastHeartbeatAt: clock.now(), total: 5 });
         await clock.advance(14);
@@ -370,7 +370,7 @@ export function engineContract(name: string, create: () => Engine): void {
         await engine.recordIntent(id, null, { kind: 'cancel', reason: 'enough' });
         expect((await engine.get(id))?.state).toBe('stopping');
         const [reply] = await engine.beat([{ id, token, heartbeatAt: null, total: null }], 15_000);
-        expect(reply).toEqual({ id, token, held: true, intent: { kind: 'cancel', reason: 'enough' } });
+        expect(reply).toMatchObject({ id, token, held: true, intent: { kind: 'cancel', reason: 'enough' } });
         await engine.settle(id, token, verdict('cancelled'));
         await expect(engine.recordIntent(id, null, { kind: 'handBack' })).rejects.toEqual(stale);
       });
@@ -404,6 +404,69 @@ export function engineContract(name: string, create: () => Engine): void {
         await engine.recordIntent(id, token, { kind: 'timeout', timeout: 'heartbeat', by: 'timer' });
         await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
         expect((await claimOne()).intent).toBeNull();
+      });
+    });
+
+    describe('other timeouts', () => {
+      test('of a job at rest count from its submission, and are what it is due by', async () => {
+        const { id } = await submit({
+          settings: { ...settings, queueTimeoutSeconds: 5, deadlineSeconds: 20 },
+        });
+        const submittedAt = clock.now();
+        await clock.advance(2);
+        const changed = await engine.setTimeouts(id, { queueTimeoutSeconds: 10, deadlineSeconds: Infinity });
+        expect(changed).toMatchObject({ queueDueAt: submittedAt + 10_000, deadlineAt: null });
+        expect(changed.settings).toEqual({ ...settings, queueTimeoutSeconds: 10 });
+        expect(await engine.get(id)).toEqual(changed);
+        expect(await engine.nextDueAt()).toBe(submittedAt + 10_000);
+        await clock.advance(5);
+        expect(await engine.due()).toEqual([]);
+        await engine.setTimeouts(id, { deadlineSeconds: 3 });
+        expect((await engine.due()).map((job) => job.id)).toEqual([id]);
+        expect(await claim()).toEqual([]);
+        await engine.setTimeouts(id, { deadlineSeconds: Infinity, queueTimeoutSeconds: Infinity });
+        expect(await engine.due()).toEqual([]);
+        expect((await claim()).map((job) => job.id)).toEqual([id]);
+      });
+
+      test('do not change the order in which jobs start', async () => {
+        const first = await submit();
+        const second = await submit();
+        await engine.setTimeouts(first.id, { deadlineSeconds: 60 });
+        expect((await claim(2)).map(({ id }) => id)).toEqual([first.id, second.id]);
+      });
+
+      test('of a live job are told to its owner with its next beat', async () => {
+        const { id } = await submit();
+        const { token } = await claimOne();
+        const beat = { id, token, heartbeatAt: null, total: null };
+        expect((await engine.beat([beat], 15_000))[0]?.settings).toEqual(settings);
+        const changed = await engine.setTimeouts(id, { jobTimeoutSeconds: 1, progressTimeoutSeconds: 2 });
+        expect(changed).toMatchObject({ state: 'running', token });
+        expect((await engine.beat([beat], 15_000))[0]?.settings).toEqual(changed.settings);
+        expect(changed.settings).toEqual({ ...settings, jobTimeoutSeconds: 1, progressTimeoutSeconds: 2 });
+        // What is alive is not looked for among what waits.
+        await engine.setTimeouts(id, { deadlineSeconds: 0.001 });
+        await clock.advance(1);
+        expect(await engine.due()).toEqual([]);
+        expect((await engine.beat([{ ...beat, token: 'stale' }], 15_000))[0]?.settings).toBeNull();
+        await engine.settle(id, token, verdict('retrying', { notBefore: clock.now() }));
+        expect(await engine.due()).toHaveLength(1);
+      });
+
+      test('do not touch a job that is over, and are seen by who watches', async () => {
+        const { id } = await submit();
+        const seen: string[] = [];
+        const unwatch = engine.watch({ changed: (changed) => seen.push(changed), missed: () => {} });
+        await engine.setTimeouts(id, { deadlineSeconds: 60 });
+        expect(seen).toEqual([id]);
+        unwatch();
+        const over = await engine.settle(id, null, verdict('cancelled'));
+        expect(await engine.setTimeouts(id, { deadlineSeconds: 9 })).toEqual(over);
+        expect(await engine.get(id)).toEqual(over);
+        await expect(engine.setTimeouts('nobody', { deadlineSeconds: 9 })).rejects.toMatchObject({
+          code: 'ERR_UNSTUCK_ENGINE',
+        });
       });
     });
 

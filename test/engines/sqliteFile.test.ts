@@ -117,6 +117,17 @@ describe('with a worker in another process', () => {
     await client.stop();
   });
 
+  test('timeouts that are changed in another process are those of the attempt that runs', async () => {
+    const client = open();
+    await using host = worker();
+    await host.says('started');
+    const job = await client.submit('counting', { chunks: 2, chunkMs: 3_600_000, journal: journal() });
+    await host.says('state');
+    await job.setTimeouts({ jobTimeoutSeconds: 0.5 });
+    await expect(job.result()).rejects.toMatchObject({ kind: 'job', stop: { confirmed: true } });
+    await client.stop();
+  });
+
   test('a script that only submits waits for the result, and ends by itself', async () => {
     await using host = worker();
     await host.says('started');

@@ -19,7 +19,8 @@ export const input: JobChartInput = {
   token: 'token-1',
   maxAttempts: 2,
   retryOn: ['failed', 'timedOut'],
-  backoff: { kind: 'fixed', ms: 1000, maxMs: Infinity },
+  backoff: { kind: 'fixed', ms: 1000, maxMs: Infinity, jitter: 0 },
+  chance: 0,
   jobTimeoutMs: 7_200_000,
   heartbeatTimeoutMs: 60_000,
   progressTimeoutMs: 600_000,
@@ -59,6 +60,14 @@ export const events: JobEvent[] = [
   { type: 'verdict.overruled', intent: { kind: 'cancel', reason: 'elsewhere' } },
   { type: 'verdict.unanswered' },
   { type: 'job.handBack' },
+  ...[null, now + 500].map(
+    (deadlineAt): JobEvent => ({
+      type: 'timeouts.changed',
+      timeouts: { jobTimeoutMs: 1000, heartbeatTimeoutMs: 1000, progressTimeoutMs: Infinity, deadlineAt },
+      left: { job: 0, heartbeat: 500, progress: Infinity },
+      at: now,
+    }),
+  ),
   { type: 'lease.lost' },
   { type: 'chunk.heartbeat' },
   { type: 'chunk.completed' },
@@ -98,8 +107,8 @@ const options = (given: Partial<JobChartInput>) => ({
 
 /** What tells two states apart. */
 export function keyOf({ value, context }: JobSnapshot): string {
-  const { attempt, intent, stop, verdict } = context;
-  return JSON.stringify([value, attempt, intent, stop, verdict]);
+  const { attempt, intent, stop, verdict, deadlineAt } = context;
+  return JSON.stringify([value, attempt, intent, stop, verdict, deadlineAt]);
 }
 
 export interface Step {

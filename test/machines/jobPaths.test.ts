@@ -119,6 +119,15 @@ describe.each(Object.entries(variants))('%s', (_, given) => {
     for (const { to } of stopped) expect(['cancelled', 'completed']).toContain(to.context.verdict?.state);
   });
 
+  test('other timeouts move no job by themselves', () => {
+    const changes = steps.filter(({ event }) => event.type === 'timeouts.changed');
+    expect(changes.length).toBeGreaterThan(10);
+    for (const { from, to } of changes) {
+      expect(to.value).toEqual(from.value);
+      expect(to.context.verdict).toEqual(from.context.verdict);
+    }
+  });
+
   test('heartbeats and chunks change nothing but their own timers', () => {
     const beats: Step[] = steps.filter(
       ({ event }) => event.type === 'chunk.heartbeat' || event.type === 'chunk.completed',

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { initialTransition, transition } from 'xstate';
 import { jobMachine } from '../../src/machines/job.ts';
-import type { JobChartInput, JobEvent } from '../../src/machines/jobMessages.ts';
+import type { AttemptTimeouts, JobChartInput, JobEvent } from '../../src/machines/jobMessages.ts';
 import type { TimeoutKind } from '../../src/machines/states.ts';
 import { ended, input, type JobSnapshot, now } from './explore.ts';
 
@@ -19,6 +19,15 @@ const stored: JobEvent = { type: 'verdict.stored' };
 const due = (kind: TimeoutKind): JobEvent => ({ type: 'timeout.due', kind });
 const read = (at: number): JobEvent => ({ type: 'wallClock.read', at });
 const ack: JobEvent = { type: 'attempt.acknowledged' };
+const changed = (given: Partial<AttemptTimeouts> = {}): JobEvent => {
+  const { jobTimeoutMs, heartbeatTimeoutMs, progressTimeoutMs, deadlineAt } = { ...input, ...given };
+  return {
+    type: 'timeouts.changed',
+    timeouts: { jobTimeoutMs, heartbeatTimeoutMs, progressTimeoutMs, deadlineAt },
+    left: { job: 0, heartbeat: 20, progress: Infinity },
+    at: now,
+  };
+};
 const cancel: JobEvent = { type: 'job.cancel', reason: null };
 
 function run(
@@ -68,6 +77,35 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
     [start, ended('failed'), stored],
     'failed',
     { deadlineAt: now + 500 },
+  ],
+  [
+    'fails at once where the error says that it is not to be retried',
+    [
+      start,
+      {
+        type: 'attempt.ended',
+        outcome: { kind: 'failed', failure: { name: 'Error', message: 'no', retryable: false } },
+        at: now,
+        stopSeconds: null,
+      },
+      stored,
+    ],
+    'failed',
+  ],
+  [
+    'is not retried after a timeout where it says so on its way out',
+    [
+      start,
+      timeOut('job'),
+      {
+        type: 'attempt.ended',
+        outcome: { kind: 'failed', failure: { name: 'Error', message: 'no', retryable: false } },
+        at: now,
+        stopSeconds: 0.1,
+      },
+      stored,
+    ],
+    'timedOut',
   ],
   ['waits out the pause', [start, ended('failed'), stored, delayed('backoff', 'retrying')], 'queued'],
   ['is asked at the job timeout', [start, due('job')], { stopping: 'ask' }],
@@ -151,6 +189,24 @@ const table: [string, JobEvent[], unknown, Partial<JobChartInput>?][] = [
     ],
     'cancelled',
   ],
+  ['goes on with other timeouts', [start, changed()], processing],
+  ['times out where what is left of one is nothing', [start, changed(), due('job')], { stopping: 'ask' }],
+  [
+    'goes by its new deadline',
+    [start, changed({ deadlineAt: now + 10 }), due('deadline'), read(now + 10)],
+    { stopping: 'ask' },
+  ],
+  [
+    'and not by its old one',
+    [start, changed({ deadlineAt: null }), due('deadline'), read(now + 9_000_000)],
+    processing,
+  ],
+  ['is not taken back from a stop by other timeouts', [start, due('job'), changed()], { stopping: 'ask' }],
+  [
+    'is retried, or not, by the deadline that there is when it has been stopped',
+    [start, due('job'), changed({ deadlineAt: now + 500 }), ended('stopped'), stored],
+    'timedOut',
+  ],
   ['yields to a newer attempt', [start, ended('completed'), { type: 'verdict.refused' }], 'superseded'],
 ];
 
@@ -198,6 +254,27 @@ describe('a job', () => {
       'xstate.raise heartbeat',
       'xstate.raise progress',
       'xstate.raise deadline',
+    ]);
+  });
+
+  test('other timeouts arm what is left of them, and the next beat the whole', () => {
+    let [snapshot] = initialTransition(jobMachine, input);
+    const delays = [start, changed({ heartbeatTimeoutMs: 90 }), { type: 'chunk.heartbeat' } as const].map(
+      (event) => {
+        const [next, actions] = transition(jobMachine, snapshot, event);
+        snapshot = next;
+        return actions.flatMap(({ type, params }) =>
+          type === 'xstate.raise' ? [[params.id, params.delay]] : [],
+        );
+      },
+    );
+    expect(delays.slice(1)).toEqual([
+      [
+        ['job', 0],
+        ['heartbeat', 20],
+        ['deadline', 9_000_000],
+      ],
+      [['heartbeat', 90]],
     ]);
   });
 

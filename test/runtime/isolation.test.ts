@@ -28,8 +28,9 @@ const jobs = {
   common,
   failsToLoadOnce,
   ways: { ...ways, isolation: 'thread' as const },
+  waysInProcess: ways,
 };
-type Name = Exclude<keyof typeof jobs, 'ways' | 'common' | 'failsToLoadOnce'>;
+type Name = Exclude<keyof typeof jobs, 'ways' | 'waysInProcess' | 'common' | 'failsToLoadOnce'>;
 const threads = () => readdirSync('/proc/self/task').length;
 let childrenBefore: number[];
 let processor: JobProcessor<typeof jobs>;
@@ -84,6 +85,18 @@ test.each(['process', 'thread'] as const)('%s: an error message without end is c
   const { failure } = await job.status();
   expect(failure?.message.length).toBeLessThan(70_000);
   expect(failure?.message).toContain('… (20000000 characters)');
+});
+
+test.each([
+  ['waysInProcess', 'throwForGood'],
+  ['waysInProcess', 'throwForGoodByHand'],
+  ['ways', 'throwForGood'],
+  ['ways', 'throwForGoodByHand'],
+] as const)('%s: an error that is not to be retried is known as one here: %s', async (name, way) => {
+  await begin();
+  const job = await processor.submit(name, way, { retry: { maxAttempts: 5 } });
+  await expect(job.result()).rejects.toThrow('failed at attempt 1: no such customer');
+  expect((await job.status()).failure).toMatchObject({ message: 'no such customer', retryable: false });
 });
 
 describe('a spare', () => {

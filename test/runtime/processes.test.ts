@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Exit } from '../../src/actors/isolation/child.ts';
+import { startProcess } from '../../src/actors/isolation/processChild.ts';
 import { JobFailedError, JobProcessor, JobTimedOutError } from '../../src/index.ts';
 import counting from '../fixtures/counting.ts';
 import endlessLoop from '../fixtures/endlessLoop.ts';
@@ -14,6 +16,7 @@ import grandchildren from '../fixtures/grandchildren.ts';
 import ways, { type Way } from '../fixtures/ways.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
 import { children, isAlive } from '../support/processes.ts';
+import { wait } from '../support/spawnedHost.ts';
 
 const jobs = { counting, endlessLoop, grandchildren, ways };
 let processor: JobProcessor<typeof jobs>;
@@ -116,6 +119,48 @@ test('a job that beats but does not end is ended by its job timeout', async () =
     heartbeatTimeoutSeconds: 2.5,
   });
   await expect(job.result()).rejects.toMatchObject({ code: 'ERR_UNSTUCK_JOB_TIMED_OUT', kind: 'job' });
+});
+
+test('an attempt that was given more time is not ended by its watchdog, which counts for itself', async () => {
+  const running = new Promise((resolve) => processor.once('running', resolve));
+  const job = await processor.submit('ways', 'never', { jobTimeoutSeconds: 1, graceSeconds: 0 });
+  await running;
+  await job.setTimeouts({ jobTimeoutSeconds: 3600 });
+  // The watchdog would have ended it a timeout and a stop budget (5 s) after its start.
+  await wait(7500);
+  expect((await job.status()).state).toBe('running');
+  expect(await job.cancel()).toMatchObject({ state: 'cancelled', stop: { confirmed: true } });
+});
+
+test('a watchdog goes by its new limits, and counts from where it was', async () => {
+  const none = { heartbeatMs: Infinity, progressMs: Infinity, deadlineAt: Infinity, memoryLimitMb: Infinity };
+  const ended = (child: ReturnType<typeof startProcess>) =>
+    new Promise<Exit>((resolve) => child.listen({ message() {}, output() {}, ended: resolve }));
+  const extended = startProcess();
+  const shortened = startProcess();
+  const ends = [ended(extended), ended(shortened)] as const;
+  extended.watch({ ...none, jobMs: 1000 });
+  extended.rewatch({ ...none, jobMs: 3_600_000 });
+  shortened.watch({ ...none, jobMs: 3_600_000 });
+  shortened.rewatch({ ...none, jobMs: 1 });
+  expect(await ends[1]).toMatchObject({ signal: 'SIGKILL', word: { cause: 'job' } });
+  await wait(2500);
+  extended.kill();
+  expect((await ends[0]).word).toBeUndefined();
+});
+
+test('a live job is not taken for hung where its heartbeat timeout gets shorter than its beat; a hung one is ended', async () => {
+  const running = new Promise((resolve) => processor.once('running', resolve));
+  // It beats once a second.
+  const live = await processor.submit('ways', 'never', { heartbeatTimeoutSeconds: 3600 });
+  await running;
+  await live.setTimeouts({ heartbeatTimeoutSeconds: 0.8 });
+  await wait(3000);
+  expect((await live.status()).state).toBe('running');
+  await live.cancel();
+  const hung = await processor.submit('endlessLoop', undefined, { heartbeatTimeoutSeconds: 3600 });
+  await hung.setTimeouts({ heartbeatTimeoutSeconds: 1 });
+  await expect(hung.result()).rejects.toMatchObject({ kind: 'heartbeat' });
 });
 
 test('a process that dies under a job is a failure, and retried as one', async () => {

@@ -58,6 +58,10 @@ describe('a processor refuses', () => {
     [{ graceSeconds: Infinity }, 'graceSeconds: expected seconds, 0 or more, got Infinity.'],
     [{ chunkSize: 1.5 }, 'chunkSize: expected a whole number, 1 or more, got 1.5.'],
     [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts: expected a whole number, 1 or more, got 0.'],
+    [
+      { retry: { backoff: { kind: 'exponential', seconds: 1, jitter: 2 } } },
+      'retry.backoff.jitter: expected a part of the pause, 0 to 1, got 2.',
+    ],
     [{ retry: { on: ['cancelled'] } }, "retry.on: expected 'failed' or 'timedOut', got \"cancelled\"."],
     [
       { engine: undefined },

@@ -170,7 +170,7 @@ describe('a retry', () => {
   test('waits its pause and leaves the slot to others meanwhile', async () => {
     await begin({ maxConcurrentJobs: 1 });
     const job = await processor.submit('polite', null, {
-      retry: { maxAttempts: 3, backoff: { kind: 'exponential', seconds: 10 } },
+      retry: { maxAttempts: 3, backoff: { kind: 'exponential', seconds: 10, jitter: 0 } },
     });
     await settle();
     open[0]?.reject(new Error('no'));

@@ -37,6 +37,7 @@ export class AttemptRunner {
       // A CommonJS file cannot require what is only half loaded.
       this.#attempt.run(this.#warm);
     } else if (message.type === 'warm') this.#warm = import(message.module).catch(() => {});
+    else if (message.type === 'pace') this.#attempt?.pace(message.beatMs);
     else if (message.type === 'ask') this.#attempt?.ask(message.reason);
     else this.#attempt?.saved(message.error);
   }
@@ -52,7 +53,7 @@ class RunningAttempt {
   readonly #start: Start;
   readonly #outside: Outside;
   readonly #aborter = new AbortController();
-  readonly #beats: NodeJS.Timeout;
+  #beats: NodeJS.Timeout;
   #saving: PromiseWithResolvers<void> | null = null;
   #sentAt = -Infinity;
   #lines = 0;
@@ -114,6 +115,13 @@ class RunningAttempt {
     if (this.#isOver) return;
     this.#post({ type: 'acknowledged' });
     this.#aborter.abort(new DOMException(reason, 'AbortError'));
+  }
+
+  pace(beatMs: number): void {
+    if (this.#isOver) return;
+    clearInterval(this.#beats);
+    this.#beat();
+    this.#beats = setInterval(() => this.#beat(), beatMs);
   }
 
   saved(error: string | null): void {

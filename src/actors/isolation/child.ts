@@ -32,6 +32,8 @@ export interface Child {
   listen(listener: ChildListener): void;
   /** Limits for the attempt that begins; null when it is over. */
   watch(limits: WatchLimits | null): void;
+  /** Other limits for the attempt that runs: what has passed counts. */
+  rewatch(limits: WatchLimits): void;
   terminate(): void;
   kill(): void;
   /** True when the last attempt left nothing running beside it, so that another may follow. */

@@ -29,5 +29,6 @@ export const launchInline: Launch = (spec, port) => {
     },
     terminate() {},
     kill() {},
+    retime() {},
   };
 };

@@ -86,6 +86,11 @@ export function runInChild(
       isDeaf = true;
       child.kill();
     },
+    retime() {
+      if (isOver) return;
+      child.rewatch(spec.limits);
+      child.post({ type: 'pace', beatMs: spec.beatMs });
+    },
   };
 }
 

@@ -45,6 +45,7 @@ export class Isolations {
         ask: (reason) => handle.ask(reason),
         terminate: () => handle.terminate(),
         kill: () => handle.kill(),
+        retime: () => handle.retime(),
       };
     };
   }

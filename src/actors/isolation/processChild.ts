@@ -99,6 +99,10 @@ export function startProcess(): Child {
       setImmediate(closed.resolve);
     }, 100);
   });
+  const order = (given: WatchOrder) => {
+    // JSON has no Infinity: off becomes null.
+    if (pipe?.writable) pipe.write(toJsonLine(given));
+  };
   return {
     kind: 'process',
     group: pid === undefined ? null : groupOf(pid),
@@ -115,11 +119,8 @@ export function startProcess(): Child {
       const gone = exit;
       if (gone !== null) queueMicrotask(() => next.ended(gone));
     },
-    watch(limits) {
-      const order: WatchOrder = limits === null ? { type: 'rest' } : { type: 'watch', secret, ...limits };
-      // JSON has no Infinity: off becomes null.
-      if (pipe?.writable) pipe.write(toJsonLine(order));
-    },
+    watch: (limits) => order(limits === null ? { type: 'rest' } : { type: 'watch', secret, ...limits }),
+    rewatch: (limits) => order({ type: 'rewatch', secret, ...limits }),
     terminate: () => signal('SIGTERM'),
     kill: () => signal('SIGKILL'),
     isClean: () => pid !== undefined && othersInGroup(pid) === 'none',

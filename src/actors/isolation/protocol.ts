@@ -4,6 +4,7 @@
 import type { TimeoutKind } from '../../machines/states.ts';
 import type { StoredFailure } from '../../machines/verdict.ts';
 import type { AttemptStart } from '../foldChunks.ts';
+import { isRetryable } from '../nonRetryable.ts';
 
 export type HostMessage =
   /** To a spare: what the job's module will import too, so that it is there by then. */
@@ -19,6 +20,8 @@ export type HostMessage =
       attempt: AttemptStart;
     }
   | { type: 'ask'; reason: string }
+  /** The timeouts of the attempt that runs were changed: how often it is to beat. */
+  | { type: 'pace'; beatMs: number }
   | { type: 'checkpoint.saved'; error: string | null };
 
 export type Stream = 'stdout' | 'stderr';
@@ -51,7 +54,8 @@ export interface Envelope<Message> {
 /** What a host tells the watchdog, on a pipe of its own. Times as in `WatchLimits`; null = off. */
 export type WatchOrder =
   | {
-      type: 'watch';
+      /** `rewatch`: other limits for the same attempt, counted from where the old ones were. */
+      type: 'watch' | 'rewatch';
       /** To be said with its word. */
       secret: string;
       jobMs: number | null;
@@ -83,7 +87,7 @@ export function toWord(said: unknown, secret: string): WatchdogWord | undefined 
 /** An error as it is stored and crosses processes. Anything may be thrown. */
 export function toFailure(error: unknown): StoredFailure {
   try {
-    return describe(error);
+    return { ...describe(error), ...(isRetryable(error) ? {} : { retryable: false }) };
   } catch {
     return { name: 'Error', message: 'a value was thrown that cannot be shown' };
   }

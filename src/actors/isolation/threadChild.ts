@@ -53,6 +53,7 @@ export function startThread(): Child {
     },
     // It lives and dies with the host; its timeouts are judged there alone.
     watch() {},
+    rewatch() {},
     terminate,
     kill: terminate,
     isClean: () => true,

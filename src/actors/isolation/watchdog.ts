@@ -28,14 +28,38 @@ const killFor = (word: WatchdogWord) => {
   }
 };
 
-let limits: Extract<WatchOrder, { type: 'watch' }> | null = null;
+let limits: Exclude<WatchOrder, { type: 'rest' }> | null = null;
 let memory: NodeJS.Timeout | undefined;
 const timers = new Map<TimeoutKind, unknown>();
+/** What counts now, and since when, monotonic ms. */
+const since = new Map<TimeoutKind, number>();
 
 function arm(kind: TimeoutKind, ms: number | null, fire: () => void = () => killFor({ cause: kind })): void {
   if (timers.has(kind)) clock.clearTimeout(timers.get(kind));
   timers.delete(kind);
   if (ms !== null) timers.set(kind, clock.setTimeout(fire, ms));
+}
+
+function limitOf(kind: 'job' | 'heartbeat' | 'progress'): number | null {
+  return { job: limits?.jobMs, heartbeat: limits?.heartbeatMs, progress: limits?.progressMs }[kind] ?? null;
+}
+
+/** Counts anew from now. */
+function count(kind: 'job' | 'heartbeat' | 'progress'): void {
+  since.set(kind, clock.monotonic());
+  recount(kind);
+}
+
+/** Counts on, with the limit that there is now. */
+function recount(kind: 'job' | 'heartbeat' | 'progress'): void {
+  const from = since.get(kind);
+  const ms = limitOf(kind);
+  arm(kind, from === undefined || ms === null ? null : Math.max(1, from + ms - clock.monotonic()));
+}
+
+function rest(kind: TimeoutKind): void {
+  since.delete(kind);
+  arm(kind, null);
 }
 
 /** Deadlines count wall time, which may have been set meanwhile. */
@@ -48,10 +72,12 @@ function armDeadline(deadlineAt: number | null): void {
 }
 
 function obey(order: WatchOrder): void {
-  limits = order.type === 'watch' ? order : null;
-  arm('job', limits?.jobMs ?? null);
-  arm('heartbeat', limits?.heartbeatMs ?? null);
-  arm('progress', limits?.progressMs ?? null);
+  limits = order.type === 'rest' ? null : order;
+  for (const kind of ['job', 'heartbeat', 'progress'] as const) {
+    if (order.type === 'watch') count(kind);
+    else if (order.type === 'rewatch') recount(kind);
+    else rest(kind);
+  }
   armDeadline(limits?.deadlineAt ?? null);
   clearInterval(memory);
   const limitMb = limits?.memoryLimitMb ?? null;
@@ -65,10 +91,10 @@ function obey(order: WatchOrder): void {
 parentPort?.on('message', (sign: Sign) => {
   if (sign === 'over') return obey({ type: 'rest' });
   if (limits === null) return;
-  arm('heartbeat', limits.heartbeatMs);
+  count('heartbeat');
   // While the host stores a checkpoint the job cannot progress: that is not its fault.
-  if (sign === 'waiting') arm('progress', null);
-  if (sign === 'chunk') arm('progress', limits.progressMs);
+  if (sign === 'waiting') rest('progress');
+  if (sign === 'chunk') count('progress');
 });
 
 const pipe = new Socket({ fd, readable: true, writable: false });

@@ -15,6 +15,7 @@ import {
   type NameLimits,
   type NewJob,
   StaleAttemptError,
+  type Timeouts,
   type Transition,
 } from '../engine.ts';
 import {
@@ -28,8 +29,9 @@ import {
   settledEntry,
   stoppingEntry,
   undoes,
+  withTimeouts,
 } from '../jobFacts.ts';
-import { type JobRow, toText } from './jobRow.ts';
+import { type JobRow, settingsFrom, toText } from './jobRow.ts';
 import { LimitStore, stages } from './limitStore.ts';
 import { type Bindings, Statements } from './statements.ts';
 
@@ -62,6 +64,9 @@ const prunedRows = 5000;
 
 /** `controls`: of schedules, or of the paused names. */
 export type Change = [id: string, state: JobState] | 'controls';
+
+/** Its settings as they are stored. */
+export type RawReply = Omit<BeatReply, 'settings'> & { settings: string | null };
 
 export interface News {
   changes: Change[];
@@ -203,14 +208,14 @@ export class JobStore {
     return claimed;
   }
 
-  beat(at: Instant, beats: readonly Beat[], leaseMs: number): BeatReply[] {
+  beat(at: Instant, beats: readonly Beat[], leaseMs: number): RawReply[] {
     const { boot, holder } = this.#here;
     return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
-      const row = this.#get<Pick<JobRow, 'intent' | 'state'>>(
+      const row = this.#get<Pick<JobRow, 'intent' | 'state' | 'settings'>>(
         `UPDATE jobs SET leaseUntil = :leaseUntil, boot = :boot, holder = :holder,
            lastHeartbeatAt = coalesce(:heartbeatAt, lastHeartbeatAt), total = coalesce(:total, total),
            processGroup = coalesce(:group, processGroup)
-         WHERE id = :id AND token = :token RETURNING intent, state`,
+         WHERE id = :id AND token = :token RETURNING intent, state, settings`,
         {
           id,
           token,
@@ -222,9 +227,10 @@ export class JobStore {
           leaseUntil: at.monotonic + leaseMs,
         },
       );
-      if (row === undefined) return { id, token, held: false, intent: null };
+      if (row === undefined) return { id, token, held: false, intent: null, settings: null };
       if (heartbeatAt !== null || total !== null) this.#changed(id, row.state);
-      return { id, token, held: true, intent: row.intent === null ? null : JSON.parse(row.intent) };
+      const intent = row.intent === null ? null : JSON.parse(row.intent);
+      return { id, token, held: true, intent, settings: row.settings };
     });
   }
 
@@ -315,6 +321,25 @@ export class JobStore {
     this.#changed(id, state);
     this.#refill(settled);
     return settled;
+  }
+
+  setTimeouts(_: Instant, id: string, timeouts: Partial<Timeouts>): JobRow {
+    const job = this.#row(id);
+    if (isFinal(job.state)) return job;
+    const changed = withTimeouts({ ...job, settings: settingsFrom(job.settings) }, timeouts);
+    const { queueDueAt, deadlineAt } = changed;
+    this.#changed(id, job.state);
+    return this.#get<JobRow>(
+      `UPDATE jobs SET settings = :settings, queueDueAt = :queueDueAt, deadlineAt = :deadlineAt, dueAt = :dueAt
+       WHERE seq = :seq RETURNING *`,
+      {
+        seq: job.seq,
+        settings: JSON.stringify(changed.settings),
+        queueDueAt,
+        deadlineAt,
+        dueAt: isAtRest(job.state) ? dueAtRest({ ...job, queueDueAt, deadlineAt }) : null,
+      },
+    ) as JobRow;
   }
 
   promote(_: Instant, id: string): void {

@@ -24,12 +24,13 @@ import {
   StaleAttemptError,
   type StoredJob,
   type StoredSchedule,
+  type Timeouts,
   type Watcher,
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
 import { scheduleFrom } from './controlStore.ts';
 import type { Answer, Call, Committed, OpenOrder, StoreCalls, StoreMethod } from './databaseThread.ts';
-import { fromRow, type JobRow } from './jobRow.ts';
+import { fromRow, type JobRow, settingsFrom } from './jobRow.ts';
 import { type QueuePlace, queueFirst } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
@@ -138,7 +139,12 @@ export class SqliteEngine implements Engine {
   }
 
   beat(beats: readonly Beat[], leaseMs: number): Promise<BeatReply[]> {
-    return this.#call('beat', beats, leaseMs);
+    return this.#call('beat', beats, leaseMs).then((replies) =>
+      replies.map(({ settings, ...reply }) => ({
+        ...reply,
+        settings: settings === null ? null : settingsFrom(settings),
+      })),
+    );
   }
 
   checkpoint(write: CheckpointWrite): Promise<void> {
@@ -151,6 +157,10 @@ export class SqliteEngine implements Engine {
 
   settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
     return this.#call('settle', id, token, verdict).then(fromRow);
+  }
+
+  setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {
+    return this.#call('setTimeouts', id, timeouts).then(fromRow);
   }
 
   promote(id: string): Promise<void> {
