@@ -1,7 +1,7 @@
 // Jobs in this process's memory: for tests and throw-away work, and the reference for the contract. Nothing
 // survives the process.
 
-import { type FinalState, isAtRest, isFinal, type JobState } from '../machines/states.ts';
+import { type FinalState, isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
 import type { StopIntent, Verdict } from '../machines/verdict.ts';
 import type { Clock } from './clock.ts';
 import {
@@ -234,6 +234,24 @@ export class MemoryEngine implements Engine {
       if (states.includes(row.state) && (name === undefined || row.name === name)) count += 1;
     }
     return count;
+  }
+
+  async countEnded(state: FinalState, since: number, timeout?: TimeoutKind): Promise<number> {
+    let count = 0;
+    for (const row of this.#jobs.values()) {
+      const isOfKind = timeout === undefined || row.timeout === timeout;
+      if (row.state === state && isOfKind && (row.endedAt ?? 0) >= since) count += 1;
+    }
+    return count;
+  }
+
+  async oldestWaiting(): Promise<number | null> {
+    this.#ripen();
+    let oldest = Infinity;
+    for (const peers of this.#ready.values())
+      for (const { state, submittedAt } of peers)
+        if (state === 'queued') oldest = Math.min(oldest, submittedAt);
+    return oldest === Infinity ? null : oldest;
   }
 
   async prune(states: readonly FinalState[], endedBefore: number): Promise<boolean> {
