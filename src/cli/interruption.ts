@@ -10,12 +10,15 @@ const samePressMs = 400;
 export interface Interruption {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
+  /** Resolves with it. */
+  readonly asked: Promise<void>;
   /** What the process should end with, once interrupted. */
   readonly exitCode: number | null;
 }
 
 export function listenForInterruption(): Interruption {
   const aborter = new AbortController();
+  const asked = Promise.withResolvers<void>();
   let exitCode: number | null = null;
   let pressedAt = 0;
   for (const name of signals) {
@@ -26,10 +29,12 @@ export function listenForInterruption(): Interruption {
       pressedAt = now;
       exitCode = 128 + constants.signals[name];
       aborter.abort();
+      asked.resolve();
     });
   }
   return {
     signal: aborter.signal,
+    asked: asked.promise,
     get exitCode() {
       return exitCode;
     },
