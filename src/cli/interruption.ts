@@ -10,15 +10,14 @@ const samePressMs = 400;
 export interface Interruption {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
-  /** Resolves with it. */
-  readonly asked: Promise<void>;
+  /** Resolves with it, and keeps the process until then. */
+  untilAsked(): Promise<void>;
   /** What the process should end with, once interrupted. */
   readonly exitCode: number | null;
 }
 
 export function listenForInterruption(): Interruption {
   const aborter = new AbortController();
-  const asked = Promise.withResolvers<void>();
   let exitCode: number | null = null;
   let pressedAt = 0;
   for (const name of signals) {
@@ -29,12 +28,17 @@ export function listenForInterruption(): Interruption {
       pressedAt = now;
       exitCode = 128 + constants.signals[name];
       aborter.abort();
-      asked.resolve();
     });
   }
   return {
     signal: aborter.signal,
-    asked: asked.promise,
+    async untilAsked() {
+      const { signal } = aborter;
+      if (signal.aborted) return;
+      const alive = setInterval(() => {}, 2 ** 30);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      clearInterval(alive);
+    },
     get exitCode() {
       return exitCode;
     },

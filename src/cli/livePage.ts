@@ -13,6 +13,6 @@ export async function livePage<J extends Jobs>(
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const got = code === 'EADDRINUSE' ? `${port}, which is taken` : message;
-    throw new ConfigurationError(option, 'a port that is free', got, 'Without a number it finds one.');
+    throw new ConfigurationError(option, 'a port that is free', got, 'Port 0 is a free one.');
   }
 }

@@ -22,19 +22,18 @@ export function createLogger(screen: Screen): Logger {
   return pino({ hooks }, { write: (line) => screen.write(pretty(line)) });
 }
 
-/** On standard output: for people where that is a terminal, else JSON, an object a line. */
-export function createWorkerLogger(): Logger {
-  const { stdout } = process;
-  const pretty = stdout.isTTY
+/** For people where `stream` is a terminal, else JSON, an object a line. */
+export function createServiceLogger(stream: NodeJS.WriteStream): Logger {
+  const pretty = stream.isTTY
     ? prettyFactory({
-        colorize: stdout.hasColors(),
+        colorize: stream.hasColors(),
         ignore: 'pid,hostname,name',
         translateTime: 'SYS:HH:MM:ss',
         singleLine: true,
       })
     : (line: string) => line;
   // By the stream itself, which outlives a reader that has gone.
-  return pino({ name: 'unstuck' }, { write: (line) => stdout.write(pretty(line)) });
+  return pino({ name: 'unstuck' }, { write: (line) => stream.write(pretty(line)) });
 }
 
 export const noLogger: Logger = pino({ level: 'silent' });

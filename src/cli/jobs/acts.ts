@@ -6,6 +6,7 @@ import type { Job, JobProcessor, JobStatus, Jobs } from '../../index.ts';
 import { ConfigurationError, InputError } from '../../index.ts';
 import type { FinalState } from '../../machines/states.ts';
 import { isFinal } from '../../machines/states.ts';
+import { printable } from '../printable.ts';
 import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
 import { engineOption, withEngine } from './engineFile.ts';
 import { howJobEnded } from './jobWords.ts';
@@ -130,6 +131,6 @@ async function end(
   }
   if (json === true) console.log(JSON.stringify(status));
   if (status.state !== wanted) throw new InputError(`job ${id} had ${status.state} before it was stopped.`);
-  if (json !== true) console.log(howJobEnded(status));
+  if (json !== true) console.log(printable(howJobEnded(status)));
   return 0;
 }

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { JobProcessor, type Jobs } from '../../index.ts';
 import { livePage } from '../livePage.ts';
-import { createWorkerLogger } from '../logger.ts';
+import { createServiceLogger } from '../logger.ts';
 import { parsePort } from '../options.ts';
 import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
 import { checkEngine, checkIsThere, engineOption } from './engineFile.ts';
@@ -26,13 +26,17 @@ export function addInspect(program: Command, { interruption, ends }: Surrounding
     .action(async ({ engine: name, port }: { engine?: string; port: number }) => {
       const engine = checkEngine(name);
       checkIsThere(engine);
-      const processor = new JobProcessor<Jobs>({ engine, jobs: {}, logger: createWorkerLogger() });
+      const processor = new JobProcessor<Jobs>({
+        engine,
+        jobs: {},
+        logger: createServiceLogger(process.stderr),
+      });
       try {
         // Asked once, so that a file that cannot be used is told now and not on the page.
         await processor.counts();
         const inspector = await livePage(processor, port, '--port');
         console.log(`${inspector.url}#token=${inspector.token}`);
-        await interruption.asked;
+        await interruption.untilAsked();
         await inspector.close();
       } finally {
         await processor.stop();

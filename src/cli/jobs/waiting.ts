@@ -53,7 +53,7 @@ export async function watched<T>(
     if (!isToldWhy && performance.now() - startedAt >= patienceMs) {
       isToldWhy = true;
       const found = (await processor.stuckJobs()).find((stuck) => stuck.job.id === job.id);
-      if (found !== undefined) screen.write(`Waiting: job ${job.id} ${whyStuck(found)}.`);
+      if (found !== undefined) screen.write(printable(`Waiting for job ${job.id}: ${whyStuck(found)}.`));
     }
     isBusy = false;
   };

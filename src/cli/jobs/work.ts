@@ -5,7 +5,7 @@ import { type Inspector, JobProcessor, type Jobs } from '../../index.ts';
 import { formatDuration } from '../durations.ts';
 import type { Interruption } from '../interruption.ts';
 import { livePage } from '../livePage.ts';
-import { createWorkerLogger } from '../logger.ts';
+import { createServiceLogger } from '../logger.ts';
 import { parsePort } from '../options.ts';
 import { countOf } from '../printable.ts';
 import { parseCount, parseGrace } from './arguments.ts';
@@ -49,7 +49,7 @@ async function work(
   { concurrency, grace, inspect }: Options,
   interruption: Interruption,
 ): Promise<void> {
-  const logger = createWorkerLogger();
+  const logger = createServiceLogger(process.stdout);
   const processor = new JobProcessor({
     engine,
     jobs,
@@ -63,7 +63,7 @@ async function work(
     await processor.start();
     const names = Object.keys(jobs).join(', ');
     logger.info(`working on ${engine}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`);
-    await interruption.asked;
+    await interruption.untilAsked();
     const { size } = processor.activeJobs;
     logger.info(
       `told to stop: nothing more is claimed, ${countOf(size, 'job')} may go on for ${formatDuration(grace)}; once more to stop at once`,
