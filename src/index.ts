@@ -33,5 +33,7 @@ export type { Limits } from './runtime/limits.ts';
 export { type Health, JobProcessor } from './runtime/processor.ts';
 export type { ProcessorOptions } from './runtime/processorOptions.ts';
 export type { JobSettings, RetrySettings, TimeoutSettings } from './runtime/settings.ts';
+export type { Stats } from './runtime/stats.ts';
 export type { JobEvents, JobStatus, JobTransition } from './runtime/status.ts';
+export type { StuckJob } from './runtime/stuckJobs.ts';
 export type { SubmitOptions } from './runtime/submission.ts';

@@ -52,8 +52,8 @@ function whatWasNoticed({ timeout, lastHeartbeat }: JobStatus, times: Times): st
   }
 }
 
-/** How it was stopped and what was proven: `ended by SIGTERM in 1.02 s, its process is gone`. */
-export function howItStopped(stop: StopRecord): string {
+/** How it was stopped and what was proven: `ended by SIGTERM in 1.02 s, its process is gone`. `proof`: in whose words. */
+export function howItStopped(stop: StopRecord, proof = 'its process is gone'): string {
   if (!stop.confirmed) return 'killed, but not proven to be gone';
   const how = {
     ask: 'left when it was asked to',
@@ -62,7 +62,7 @@ export function howItStopped(stop: StopRecord): string {
     kill: `killed by ${stop.signal ?? 'SIGKILL'}`,
   }[stop.rung];
   const took = stop.tookSeconds === null ? '' : ` after ${formatDuration(stop.tookSeconds)}`;
-  return `${how}${took}, its process is gone`;
+  return `${how}${took}, ${proof}`;
 }
 
 function retryStory(status: JobStatus, noticed: string | null): string {

@@ -10,6 +10,8 @@ const samePressMs = 400;
 export interface Interruption {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
+  /** Resolves with it, and keeps the process until then. */
+  untilAsked(): Promise<void>;
   /** What the process should end with, once interrupted. */
   readonly exitCode: number | null;
 }
@@ -30,6 +32,13 @@ export function listenForInterruption(): Interruption {
   }
   return {
     signal: aborter.signal,
+    async untilAsked() {
+      const { signal } = aborter;
+      if (signal.aborted) return;
+      const alive = setInterval(() => {}, 2 ** 30);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      clearInterval(alive);
+    },
     get exitCode() {
       return exitCode;
     },

@@ -1,5 +1,5 @@
-// The log of a run, for people, on standard error. Word for word what the library logs; only the transitions of
-// the job are left out, which the progress tells.
+// The logs of the command line, word for word what the library logs. That of a run is for people, on standard error, without
+// the transitions of the job, which the progress tells. That of a worker is what it prints.
 
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
@@ -20,6 +20,20 @@ export function createLogger(screen: Screen): Logger {
     },
   };
   return pino({ hooks }, { write: (line) => screen.write(pretty(line)) });
+}
+
+/** For people where `stream` is a terminal, else JSON, an object a line. */
+export function createServiceLogger(stream: NodeJS.WriteStream): Logger {
+  const pretty = stream.isTTY
+    ? prettyFactory({
+        colorize: stream.hasColors(),
+        ignore: 'pid,hostname,name',
+        translateTime: 'SYS:HH:MM:ss',
+        singleLine: true,
+      })
+    : (line: string) => line;
+  // By the stream itself, which outlives a reader that has gone.
+  return pino({ name: 'unstuck' }, { write: (line) => stream.write(pretty(line)) });
 }
 
 export const noLogger: Logger = pino({ level: 'silent' });

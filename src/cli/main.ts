@@ -2,6 +2,7 @@
 // one line on standard error; and no way out leaves a process behind.
 
 import { type Command, CommanderError } from 'commander';
+import { printError } from './errorLine.ts';
 import { listenForInterruption } from './interruption.ts';
 import { badInput, type Outcome, toJson } from './outcome.ts';
 import { printable } from './printable.ts';
@@ -15,10 +16,20 @@ export async function main(argv: readonly string[]): Promise<void> {
   surviveClosedPipes();
   const interruption = listenForInterruption();
   const screen = openScreen(process.stderr);
-  const program = createProgram(configure, async (command) => {
-    const outcome = await reconcile(command, screen, interruption);
-    present(outcome, command);
-  });
+  let isAppImported = false;
+  const surroundings = {
+    screen,
+    interruption,
+    ends: (exitCode: number) => {
+      process.exitCode = exitCode;
+    },
+    appImported: () => {
+      isAppImported = true;
+    },
+  };
+  const run = async (command: ReconcileCommand) =>
+    present(await reconcile(command, screen, interruption), command);
+  const program = createProgram((program) => configure(program, argv), run, surroundings);
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -27,9 +38,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     const said = error instanceof CommanderError;
     const message = printable(error instanceof Error ? error.message : String(error));
     if (!said) printError(message);
-    if (argv.includes('--json')) console.log(toJson(badInput(message.replace(/^error: /, ''))));
+    if (argv.includes('--json')) console.log(errorJson(message.replace(/^error: /, ''), argv));
     process.exitCode = 2;
   }
+  if (isAppImported) process.exit();
+}
+
+/** In the one object that the command promises. */
+function errorJson(error: string, [, , command]: readonly string[]): string {
+  return command === 'reconcile' ? toJson(badInput(error)) : JSON.stringify({ error });
 }
 
 function present(outcome: Outcome, { input, isJson }: ReconcileCommand): void {
@@ -43,18 +60,14 @@ function present(outcome: Outcome, { input, isJson }: ReconcileCommand): void {
   else if (error !== null) printError(error);
 }
 
-function printError(message: string): void {
-  process.stderr.write(`${paint('red', 'error:', process.stderr)} ${printable(message)}\n`);
-}
-
-function configure(program: Command): Command {
+function configure(program: Command, argv: readonly string[]): Command {
   return program.exitOverride().configureOutput({
     outputError: (text, write) => {
       const line = text.trim().replace(/\s*\n\s*/g, ' ');
       const sentence = /[.?)]$/.test(line) ? line : `${line}.`;
-      write(
-        `${sentence.replace(/^error:/, paint('red', 'error:', process.stderr))} See unstuck reconcile --help.\n`,
-      );
+      const command = program.commands.find((command) => command.name() === argv[2]);
+      const help = command === undefined ? 'unstuck --help' : `unstuck ${command.name()} --help`;
+      write(`${sentence.replace(/^error:/, paint('red', 'error:', process.stderr))} See ${help}.\n`);
     },
   });
 }

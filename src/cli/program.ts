@@ -1,10 +1,12 @@
 // What the command line understands: commands, options, help. Nothing runs here.
 
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { parseDuration } from './durations.ts';
+import type { Surroundings } from './jobs/command.ts';
+import { addJobCommands } from './jobs/commands.ts';
 import { addNames, addTolerances, parsePort } from './options.ts';
 import type { ReconcileRequest } from './reconcile.ts';
+import { unstuckVersion } from './version.ts';
 
 export interface ReconcileCommand extends ReconcileRequest {
   readonly isJson: boolean;
@@ -30,13 +32,20 @@ interface Options {
 export function createProgram(
   configure: (program: Command) => Command,
   run: (command: ReconcileCommand) => Promise<void>,
+  surroundings: Surroundings,
 ): Command {
   const program = configure(new Command('unstuck'))
-    .description('Background jobs that cannot get stuck, and the first of them: data reconciliation.')
-    .version(version(), '-V, --version', 'print the version')
+    .description(
+      'Background jobs that cannot get stuck: a worker, and what one does to its jobs from outside. And one job that is built in: ' +
+        'data reconciliation.',
+    )
+    .version(unstuckVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .addHelpText('after', '\nStart here: unstuck reconcile --help');
+    .addHelpText(
+      'after',
+      '\nStart here: unstuck work --help, unstuck submit --help, unstuck reconcile --help',
+    );
   program
     .command('reconcile')
     .summary('compare two files and report every difference')
@@ -74,6 +83,7 @@ export function createProgram(
     .option('-q, --quiet', 'no progress and no log; the result and errors are still printed')
     .addHelpText('after', details)
     .action(async (left: string, right: string, options: Options) => run(toCommand(left, right, options)));
+  addJobCommands(program, surroundings);
   return program;
 }
 
@@ -125,9 +135,4 @@ function toCommand(left: string, right: string, options: Options): ReconcileComm
     inspectPort: options.inspect === true ? 0 : (options.inspect ?? null),
     isJson: options.json ?? false,
   };
-}
-
-/** The same path from src and from dist. */
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }

@@ -21,6 +21,7 @@ import {
 import { followAttempts } from './attemptStory.ts';
 import { outcomeOf } from './ending.ts';
 import type { Interruption } from './interruption.ts';
+import { livePage } from './livePage.ts';
 import { createLogger, noLogger } from './logger.ts';
 import { badInput, type Outcome } from './outcome.ts';
 import { printable } from './printable.ts';
@@ -94,7 +95,7 @@ async function runJob(
   let inspector: Inspector | null = null;
   try {
     if (inspectPort !== null) {
-      inspector = await openPage(processor, inspectPort);
+      inspector = await livePage(processor, inspectPort, '--inspect');
       screen.write(`Live page: ${inspector.url}#token=${inspector.token}`);
     }
     // The job timeout is one attempt's. Who gives it on the command line means the whole run, so it is the
@@ -122,19 +123,6 @@ async function runJob(
     progress.end();
     await inspector?.close();
     await processor.stop();
-  }
-}
-
-async function openPage(
-  processor: JobProcessor<{ reconciliation: typeof reconciliation }>,
-  port: number,
-): Promise<Inspector> {
-  try {
-    return await processor.inspect({ port });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const got = code === 'EADDRINUSE' ? `${port}, which is taken` : message;
-    throw new ConfigurationError('--inspect', 'a port that is free', got, 'Without a number it finds one.');
   }
 }
 

@@ -265,6 +265,10 @@ export interface Engine {
   /** Jobs waiting for a slot, in the order in which they will start. */
   queue(): AsyncIterable<string>;
   count(states: readonly JobState[], name?: string): Promise<number>;
+  /** How many came to this end at `since` (wall ms) or later; with `timeout`, by this timeout. */
+  countEnded(state: FinalState, since: number, timeout?: TimeoutKind): Promise<number>;
+  /** When the job was submitted that has waited longest of the queued ones that may start now. Wall ms; null: none waits. */
+  oldestWaiting(): Promise<number | null>;
   rows(id: string): AsyncIterable<string>;
 
   /** Jobs at rest whose queue timeout or deadline has passed. A bounded number of them; ask again. */

@@ -1,7 +1,7 @@
 // Jobs in this process's memory: for tests and throw-away work, and the reference for the contract. Nothing
 // survives the process.
 
-import { type FinalState, isAtRest, isFinal, type JobState } from '../machines/states.ts';
+import { type FinalState, isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
 import type { StopIntent, Verdict } from '../machines/verdict.ts';
 import type { Clock } from './clock.ts';
 import {
@@ -277,9 +277,12 @@ export class MemoryEngine implements Engine {
   }
 
   async *queue(): AsyncIterable<string> {
-    const behind = [...this.#groups.values()].flatMap((group) => [...group.behind.inOrder()]);
-    behind.sort((a, b) => a.rank - b.rank);
+    const behind = this.#behind().sort((a, b) => a.rank - b.rank);
     for (const row of [...this.#ready.inOrder(), ...behind, ...this.#waiting]) yield row.id;
+  }
+
+  #behind(): Row[] {
+    return [...this.#groups.values()].flatMap((group) => [...group.behind.inOrder()]);
   }
 
   async count(states: readonly JobState[], name?: string): Promise<number> {
@@ -288,6 +291,23 @@ export class MemoryEngine implements Engine {
       if (states.includes(row.state) && (name === undefined || row.name === name)) count += 1;
     }
     return count;
+  }
+
+  async countEnded(state: FinalState, since: number, timeout?: TimeoutKind): Promise<number> {
+    let count = 0;
+    for (const row of this.#jobs.values()) {
+      const isOfKind = timeout === undefined || row.timeout === timeout;
+      if (row.state === state && isOfKind && (row.endedAt ?? 0) >= since) count += 1;
+    }
+    return count;
+  }
+
+  async oldestWaiting(): Promise<number | null> {
+    this.#ripen();
+    let oldest = Infinity;
+    for (const { state, submittedAt } of [...this.#ready.inOrder(), ...this.#behind()])
+      if (state === 'queued') oldest = Math.min(oldest, submittedAt);
+    return oldest === Infinity ? null : oldest;
   }
 
   async prune(states: readonly FinalState[], endedBefore: number): Promise<boolean> {

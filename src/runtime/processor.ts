@@ -8,7 +8,7 @@ import { Isolations } from '../actors/isolation/isolations.ts';
 import { isChunked } from '../actors/jobCode.ts';
 import type { Engine, NewJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
-import { type FinalState, isFinal, type JobState, jobStates } from '../machines/states.ts';
+import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
 import { type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
@@ -20,8 +20,10 @@ import { limitsOf } from './limits.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
-import { checkNumber, checkTimeouts, resolveSettings } from './settings.ts';
+import { checkDuration, checkNumber, checkTimeouts, resolveSettings } from './settings.ts';
+import { countsOf, type Stats, statsOf } from './stats.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
+import { findStuckJobs, type StuckJob } from './stuckJobs.ts';
 import { prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
 
@@ -248,12 +250,12 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   /** How many jobs are in each state. */
   async counts(name?: keyof J & string): Promise<Record<JobState, number>> {
-    const engine = await this.#open();
-    const counts = await Promise.all(jobStates.map((state) => engine.count([state], name)));
-    return Object.fromEntries(jobStates.map((state, index) => [state, counts[index]])) as Record<
-      JobState,
-      number
-    >;
+    return countsOf(await this.#open(), name);
+  }
+
+  /** How the whole engine stands: jobs by state, the queue, and what ended in the last hour. */
+  async stats(): Promise<Stats> {
+    return statsOf(await this.#open(), this.#options.clock.now());
   }
 
   /** Submits a final job again, as a new job that names the old. */
@@ -307,10 +309,20 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return new JobHandle(id, name, this.#access);
   }
 
-  /** Ids of the jobs past their time, here or at rest. Ends nothing: the monitor does, or timeoutJob. */
+  /** Ids of the jobs past their time, in this process, in another, or at rest. Ends nothing: the monitor does, or timeoutJob. */
   async checkStuckJobs(): Promise<string[]> {
-    await this.#open();
-    return ((await this.#supervision?.findStuck()) ?? []).map(({ id }) => id);
+    return (await this.stuckJobs()).map(({ job }) => job.id);
+  }
+
+  /**
+   * The same, with what is wrong with each. With `idleSeconds`, also live jobs that are in time but have had no progress for
+   * so long. What runs in another process is judged by what is stored of it: see StuckJob.
+   */
+  async stuckJobs({ idleSeconds }: { idleSeconds?: number } = {}): Promise<StuckJob[]> {
+    checkDuration('idleSeconds', idleSeconds);
+    const { clock } = this.#options;
+    const sources = { engine: await this.#open(), clock, statusOf: this.#access.statusOf };
+    return findStuckJobs(sources, (idleSeconds ?? Infinity) * 1000);
   }
 
   /** Ends a job as timed out, not to be retried. Resolves when the stop is proven, or known to be impossible. */

@@ -27,7 +27,10 @@ export interface JobStatus {
   readonly lastProgress: Date | null;
   /** No attempt starts before: asked for at submit, or the pause before a retry. */
   readonly startAfter: Date | null;
-  /** What will time it out and when, if nothing happens before: the soonest first. Empty once it is being stopped. */
+  /**
+   * What will time it out and when, if nothing happens before: the soonest first. Empty once it is being stopped. Of a job that
+   * is alive in another process it is what is stored of it that counts.
+   */
   readonly due: readonly { readonly kind: TimeoutKind; readonly at: Date }[];
   /** The timeout that ended the job, or its last attempt. */
   readonly timeout: TimeoutKind | null;
@@ -99,12 +102,25 @@ export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
   };
 }
 
-/** Of a job at rest. What a live one is due for is known where it lives. */
-function dueOf({ state, startedAt, queueDueAt, deadlineAt }: StoredJob): Due[] {
-  if (!isAtRest(state)) return [];
+/**
+ * As far as the row tells. A job that lives in another process beats into it each second, so what is said of its heartbeat
+ * is up to a second too soon.
+ */
+function dueOf(job: StoredJob): Due[] {
+  const { state, startedAt, queueDueAt, deadlineAt, settings } = job;
+  const deadline: Due = { kind: 'deadline', at: deadlineAt ?? Infinity };
+  if (isAtRest(state))
+    return soonestFirst([
+      { kind: 'queue', at: (startedAt === null ? queueDueAt : null) ?? Infinity },
+      deadline,
+    ]);
+  if (state !== 'running') return [];
+  const after = (at: number | null, seconds: number) => (at ?? Infinity) + seconds * 1000;
   return soonestFirst([
-    { kind: 'queue', at: (startedAt === null ? queueDueAt : null) ?? Infinity },
-    { kind: 'deadline', at: deadlineAt ?? Infinity },
+    { kind: 'job', at: after(startedAt, settings.jobTimeoutSeconds) },
+    { kind: 'heartbeat', at: after(job.lastHeartbeatAt, settings.heartbeatTimeoutSeconds) },
+    { kind: 'progress', at: after(job.lastProgressAt, settings.progressTimeoutSeconds) },
+    deadline,
   ]);
 }
 

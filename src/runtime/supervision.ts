@@ -27,7 +27,7 @@ const unansweredMs = 5_000;
 /** Of jobs that wait here. */
 const startsATurn = 8;
 
-export interface StuckJob {
+interface Overdue {
   readonly id: string;
   readonly kind: TimeoutKind;
 }
@@ -288,17 +288,17 @@ export class Supervision {
     this.#supervisor.stop();
   }
 
-  /** Finds, ends nothing: live jobs past their time, and jobs at rest past theirs. */
-  async findStuck(): Promise<StuckJob[]> {
+  /** What this processor has to end: its own live jobs past their time, and jobs at rest past theirs. */
+  async #findOverdue(): Promise<Overdue[]> {
     const { engine, clock, live } = this.#options;
-    const resting = (await engine.due()).map(({ id, deadlineAt }): StuckJob => {
+    const resting = (await engine.due()).map(({ id, deadlineAt }): Overdue => {
       return { id, kind: deadlineAt !== null && deadlineAt <= clock.now() ? 'deadline' : 'queue' };
     });
     return [...live.overdue(), ...resting];
   }
 
   async sweep(): Promise<void> {
-    await this.#end(await this.findStuck());
+    await this.#end(await this.#findOverdue());
     await this.#recover();
     this.#pruneBeside();
     this.engineFailure = null;
@@ -341,7 +341,7 @@ export class Supervision {
   async #endDue(): Promise<void> {
     // The engine names a bounded number of them at a time. Those that are named again could not be stored.
     for (let tried = new Set<string>(); ; ) {
-      const due = (await this.findStuck()).filter(({ kind }) => kind === 'queue' || kind === 'deadline');
+      const due = (await this.#findOverdue()).filter(({ kind }) => kind === 'queue' || kind === 'deadline');
       const fresh = due.filter(({ id }) => !tried.has(id));
       if (fresh.length === 0) break;
       await this.#end(fresh);
@@ -350,7 +350,7 @@ export class Supervision {
     this.#supervisor.send({ type: 'work.available' });
   }
 
-  async #end(found: StuckJob[]): Promise<void> {
+  async #end(found: Overdue[]): Promise<void> {
     if (found.length === 0) return;
     logFound(this.#options.logger, found.length);
     await Promise.all(found.map(({ id, kind }) => this.#options.acts.timeOutFound(id, kind)));

@@ -4,6 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { onTestFinished } from 'vitest';
@@ -23,6 +24,8 @@ export interface Running {
   readonly process: ChildProcess;
   /** Resolves when standard error holds it. */
   said(text: string | RegExp): Promise<void>;
+  /** The same of standard output; with what it holds by then. */
+  printed(text: string | RegExp): Promise<string>;
   /** The processes of its attempts. */
   attempts(): number[];
   readonly ended: Promise<Ended>;
@@ -45,22 +48,27 @@ export interface Surroundings {
   cwd: string;
   env?: Record<string, string>;
   main?: string;
+  /** What it reads on standard input. Default: nothing is there. */
+  input?: string;
 }
 
 export function start(
   args: string[],
-  { cwd, env, main = join(root, 'bin/unstuck.js') }: Surroundings,
+  { cwd, env, main = join(root, 'bin/unstuck.js'), input }: Surroundings,
 ): Running {
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  }) as ChildProcess & { stdout: Readable; stderr: Readable };
+  child.stdin?.end(input);
   let stdout = '';
   let stderr = '';
   let heard = Promise.withResolvers<void>();
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;
+    heard.resolve();
+    heard = Promise.withResolvers();
   });
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += stripVTControlCharacters(text);
@@ -81,14 +89,20 @@ export function start(
     });
   });
   onTestFinished(() => void child.kill('SIGKILL'));
+  const holds = async (heardSoFar: () => string, text: string | RegExp) => {
+    const isThere = () => (typeof text === 'string' ? heardSoFar().includes(text) : text.test(heardSoFar()));
+    while (!isThere()) {
+      const outcome = await Promise.race([heard.promise, ended]);
+      if (outcome !== undefined && !isThere())
+        throw new Error(`ended without saying ${text}:\n${stdout}\n${stderr}`);
+    }
+  };
   return {
     process: child,
-    async said(text) {
-      while (!(typeof text === 'string' ? stderr.includes(text) : text.test(stderr))) {
-        const outcome = await Promise.race([heard.promise, ended]);
-        if (outcome !== undefined && !stderr.match(text))
-          throw new Error(`ended without saying ${text}:\n${stderr}`);
-      }
+    said: (text) => holds(() => stderr, text),
+    async printed(text) {
+      await holds(() => stdout, text);
+      return stdout;
     },
     attempts,
     ended,

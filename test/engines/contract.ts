@@ -535,6 +535,41 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await engine.count(['queued'], 'none')).toBe(0);
       });
 
+      test('counts what ended since a time, and by which timeout', async () => {
+        const end = async (state: 'completed' | 'timedOut', more: Partial<Verdict> = {}) =>
+          engine.settle((await submit()).id, null, verdict(state, more));
+        await end('completed');
+        await end('timedOut', { timeout: 'queue' });
+        await clock.advance(10);
+        const since = clock.now();
+        await end('completed');
+        await end('timedOut', { timeout: 'queue' });
+        await end('timedOut', { timeout: 'deadline' });
+        expect(await engine.countEnded('completed', since)).toBe(1);
+        expect(await engine.countEnded('timedOut', since)).toBe(2);
+        expect(await engine.countEnded('timedOut', since, 'deadline')).toBe(1);
+        expect(await engine.countEnded('timedOut', 0, 'queue')).toBe(2);
+        expect(await engine.countEnded('failed', 0)).toBe(0);
+      });
+
+      test('knows since when the oldest waits that may start, and none where none does', async () => {
+        expect(await engine.oldestWaiting()).toBe(null);
+        await submit({ notBefore: clock.now() + 60_000 });
+        expect(await engine.oldestWaiting()).toBe(null);
+        await clock.advance(1);
+        await submit({ priority: -1 });
+        const first = clock.now();
+        await clock.advance(1);
+        await submit();
+        expect(await engine.oldestWaiting()).toBe(first);
+        await claim(1);
+        expect(await engine.oldestWaiting()).toBe(first);
+        await claim(1);
+        expect(await engine.oldestWaiting()).toBe(null);
+        await clock.advance(60);
+        expect(await engine.oldestWaiting()).toBe(first - 1000);
+      });
+
       test('prunes what has long been over, with its rows and its key, and nothing else', async () => {
         const finish = async (state: 'completed' | 'failed', more: Partial<NewJob> = {}) => {
           const { id } = await submit(more);

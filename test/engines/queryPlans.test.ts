@@ -73,6 +73,9 @@ function useAll(): void {
     from = store.queuePage(at, from).next;
   store.count(at, ['queued']);
   store.count(at, ['queued'], 'x');
+  store.countEnded(at, 'completed', 0);
+  store.countEnded(at, 'timedOut', 0, 'job');
+  store.oldestWaiting(at);
   store.rowsPage(at, 'a', 0);
   store.due(at);
   store.nextDueAt(at);

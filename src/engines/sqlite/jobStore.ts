@@ -3,7 +3,13 @@
 
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { type FinalState, isAtRest, isFinal, type JobState } from '../../machines/states.ts';
+import {
+  type FinalState,
+  isAtRest,
+  isFinal,
+  type JobState,
+  type TimeoutKind,
+} from '../../machines/states.ts';
 import type { StopIntent, Verdict } from '../../machines/verdict.ts';
 import {
   type Beat,
@@ -437,6 +443,17 @@ export class JobStore {
       count += this.#get<{ n: number }>(sql, { state, name })?.n ?? 0;
     }
     return count;
+  }
+
+  countEnded(_: Instant, state: FinalState, since: number, timeout?: TimeoutKind): number {
+    const sql = `SELECT count(*) AS n FROM jobs WHERE state = :state AND endedAt >= :since ${timeout === undefined ? '' : 'AND timeout = :timeout'}`;
+    return this.#get<{ n: number }>(sql, { state, since, timeout })?.n ?? 0;
+  }
+
+  oldestWaiting({ now }: Instant): number | null {
+    const sql = `SELECT submittedAt FROM jobs WHERE state = 'queued' AND (notBefore IS NULL OR notBefore <= :now)
+       ORDER BY submittedAt LIMIT 1`;
+    return this.#get<{ submittedAt: number }>(sql, { now })?.submittedAt ?? null;
   }
 
   /** Rows behind the `after`th. Empty: no more are there. */

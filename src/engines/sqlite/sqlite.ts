@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { FinalState, JobState } from '../../machines/states.ts';
+import type { FinalState, JobState, TimeoutKind } from '../../machines/states.ts';
 import type { StopIntent, Verdict } from '../../machines/verdict.ts';
 import type { Clock } from '../clock.ts';
 import {
@@ -196,6 +196,14 @@ export class SqliteEngine implements Engine {
 
   count(states: readonly JobState[], name?: string): Promise<number> {
     return this.#call('count', states, name);
+  }
+
+  countEnded(state: FinalState, since: number, timeout?: TimeoutKind): Promise<number> {
+    return this.#call('countEnded', state, since, timeout);
+  }
+
+  oldestWaiting(): Promise<number | null> {
+    return this.#call('oldestWaiting');
   }
 
   async *rows(id: string): AsyncIterable<string> {

@@ -1,0 +1,35 @@
+// The module that exports an app's jobs, imported as Node does: JavaScript or TypeScript, ESM or CommonJS.
+
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ConfigurationError, type Jobs } from '../../index.ts';
+
+const expected = 'a module that exports its jobs by name, as `jobs` or by default';
+const example = 'For example: export const jobs = { invoices };';
+
+/** Throws ConfigurationError. Whether each of them is a job is checked by the processor that gets them. */
+export async function loadRegistry(path: string): Promise<Jobs> {
+  if (!existsSync(path)) throw new ConfigurationError(path, expected, 'no file');
+  const module = await importedFrom(path);
+  const registry = module.jobs ?? module.default;
+  if (typeof registry !== 'object' || registry === null || Array.isArray(registry))
+    throw new ConfigurationError(path, expected, `one that exports ${namesOf(module)}`, example);
+  if ('run' in registry || 'chunks' in registry)
+    throw new ConfigurationError(path, expected, 'a single job without a name', example);
+  if (Object.keys(registry).length === 0) throw new ConfigurationError(path, expected, 'no job', example);
+  return registry as Jobs;
+}
+
+async function importedFrom(path: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(pathToFileURL(resolve(path)).href);
+  } catch (error) {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new ConfigurationError(path, 'a module that can be imported', reason.replace(/\.$/, ''));
+  }
+}
+
+function namesOf(module: object): string {
+  return Object.keys(module).join(', ') || 'nothing';
+}

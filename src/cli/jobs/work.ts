@@ -1,0 +1,100 @@
+// `unstuck work`: a worker, until it is told to stop. Its log is what it prints.
+
+import type { Command } from 'commander';
+import { type Inspector, JobProcessor, type Jobs } from '../../index.ts';
+import { formatDuration } from '../durations.ts';
+import type { Interruption } from '../interruption.ts';
+import { livePage } from '../livePage.ts';
+import { createServiceLogger } from '../logger.ts';
+import { parsePort } from '../options.ts';
+import { countOf } from '../printable.ts';
+import { parseCount, parseGrace } from './arguments.ts';
+import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
+import { checkEngine, type EngineName, engineOption } from './engineFile.ts';
+import { loadRegistry } from './registry.ts';
+
+interface Options {
+  engine?: string;
+  concurrency?: number;
+  grace: number;
+  inspect?: number | true;
+}
+
+export function addWork(program: Command, { interruption, ends, appImported }: Surroundings): void {
+  program
+    .command('work')
+    .summary('run jobs, until told to stop')
+    .description(
+      'Runs the jobs of a module, until told to stop. SIGTERM or Ctrl-C: it claims nothing more, lets what runs go on for the ' +
+        'grace, stops the rest, and hands it back to the queue with its checkpoint and without using up its attempt. The ' +
+        'second signal stops at once.',
+    )
+    .argument('<module>', 'the module that exports the jobs by name, as `jobs` or by default; TypeScript too')
+    .addOption(engineOption())
+    .option('-c, --concurrency <n>', 'jobs at once (default: 10)', parseCount)
+    .option('--grace <time>', 'for what runs when told to stop', parseGrace, 30)
+    .option('--inspect [port]', 'serve the live page, on this machine (default: a free port)', parsePort)
+    .addHelpText('after', details)
+    .action(async (module: string, options: Options) => {
+      const engine = checkEngine(options.engine);
+      appImported();
+      await work(engine, await loadRegistry(module), options, interruption);
+      ends(0);
+    });
+}
+
+async function work(
+  engine: EngineName,
+  jobs: Jobs,
+  { concurrency, grace, inspect }: Options,
+  interruption: Interruption,
+): Promise<void> {
+  const logger = createServiceLogger(process.stdout);
+  const processor = new JobProcessor({
+    engine,
+    jobs,
+    logger,
+    ...(concurrency === undefined ? {} : { maxConcurrentJobs: concurrency }),
+  });
+  let inspector: Inspector | null = null;
+  try {
+    if (inspect !== undefined)
+      inspector = await livePage(processor, inspect === true ? 0 : inspect, '--inspect');
+    await processor.start();
+    const names = Object.keys(jobs).join(', ');
+    logger.info(`working on ${engine}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`);
+    await interruption.untilAsked();
+    const { size } = processor.activeJobs;
+    logger.info(
+      `told to stop: nothing more is claimed, ${countOf(size, 'job')} may go on for ${formatDuration(grace)}; once more to stop at once`,
+    );
+    let handedBack = 0;
+    processor.on('queued', () => {
+      handedBack += 1;
+    });
+    await processor.drain({ graceSeconds: grace });
+    await processor.stop();
+    logger.info(`stopped: ${countOf(handedBack, 'job')} handed back`);
+  } finally {
+    await inspector?.close();
+    await processor.stop();
+  }
+}
+
+const details = `
+The log is JSON, one object a line, on standard output; on a terminal it is for people.
+${examples(
+  'work ./jobs.js --engine sqlite:jobs.db',
+  'work ./jobs.ts --concurrency 4 --grace 10s',
+  'work ./jobs.js --inspect 4000',
+  "work ./jobs.js | jq 'select(.level >= 40)'",
+)}
+
+jobs.js:
+  import invoices from './invoices.js'; // export default defineJob({ module: import.meta.url, … })
+  export const jobs = { invoices };
+${endsWith(
+  '0    told to stop, and stopped cleanly',
+  badInputLine,
+  '130  after the second Ctrl-C, 143 after the second SIGTERM: its jobs go on in the next worker',
+)}`;
