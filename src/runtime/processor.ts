@@ -20,14 +20,14 @@ import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
 import { checkNumber } from './settings.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
-import { prepareJobs, type SubmitOptions } from './submission.ts';
+import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
 
 /** What the file of a job imports, almost always. */
 const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 
 export interface Health {
-  /** `degraded`: works, with less than it should. `down`: no job can start. */
+  /** `degraded`: works, with less than it should. `down`: no job can start. A paused name is a reason, and `ok`. */
   status: 'ok' | 'degraded' | 'down';
   reasons: string[];
 }
@@ -133,14 +133,16 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#stopping !== null) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
     const engine = await this.#open();
     if (this.#supervision !== null || this.#stopping !== null) return this;
+    const { clock, logger } = this.#options;
+    const names = [...this.#options.jobs.keys()];
     this.#supervision = new Supervision({
       engine,
-      clock: this.#options.clock,
-      logger: this.#options.logger,
+      clock,
+      logger,
       live: this.#live,
       acts: this.#acts,
       owner: this.#owner,
-      names: [...this.#options.jobs.keys()],
+      names,
       limit: this.maxConcurrentJobs,
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
       keepCompletedMs: this.#options.keepCompletedSeconds * 1000,
@@ -219,6 +221,30 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
   }
 
+  /**
+   * None of this name is claimed any more, by any process on the engine, until it is resumed. What runs goes on; what
+   * waits still times out. When it resolves nothing more of it starts here; a job that another process had claimed ahead
+   * may, for some 0.1 s.
+   */
+  async pause(name: keyof J & string): Promise<void> {
+    definitionNamed(this.#options, name);
+    await (await this.#open()).setPaused(name, true);
+    await this.#supervision?.readPaused();
+  }
+
+  /** Also a name that this registry does not know any more. */
+  async resume(name: string): Promise<void> {
+    const engine = await this.#open();
+    if (!(await engine.pausedNames()).includes(name)) definitionNamed(this.#options, name);
+    await engine.setPaused(name, false);
+    await this.#supervision?.readPaused();
+  }
+
+  /** The names that are paused, by whichever process. */
+  async paused(): Promise<string[]> {
+    return (await this.#open()).pausedNames();
+  }
+
   /** Throws JobNotFoundError. */
   async get(id: string): Promise<Job> {
     const { name } = await storedJob(await this.#open(), id);
@@ -263,7 +289,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return new JobHandle(again.id, name, this.#access);
   }
 
-  /** For probes: what is wrong, in words. */
+  /** For probes: what is wrong, in words; and what is paused. */
   async health(): Promise<Health> {
     const reasons: string[] = [];
     if (this.#supervision === null || this.#stopping !== null)
@@ -279,8 +305,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       reasons.push(`job ${id} (${name}, attempt ${attempt}) could not be proven stopped and holds its slot`);
     }
     if (this.#supervision.isDraining) reasons.push('the processor is draining');
-    if (unconfirmed.length >= this.maxConcurrentJobs) return { status: 'down', reasons };
-    return { status: reasons.length === 0 ? 'ok' : 'degraded', reasons };
+    const status =
+      unconfirmed.length >= this.maxConcurrentJobs ? 'down' : reasons.length === 0 ? 'ok' : 'degraded';
+    for (const name of this.#supervision.paused) reasons.push(`${name} is paused`);
+    return { status, reasons };
   }
 
   /** Makes a waiting job the next for a slot; the limits hold. */

@@ -16,6 +16,7 @@ import type { Acts } from './acts.ts';
 import type { RootActor } from './inspection.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
+import { PausedNames } from './pausedNames.ts';
 
 /** How long a silent owner keeps its jobs. */
 const leaseMs = 15_000;
@@ -53,6 +54,7 @@ export class Supervision {
   readonly #supervisor;
   readonly #ahead: ClaimAhead;
   readonly #dueTimer;
+  readonly #paused: PausedNames;
   readonly #leaseKeeper;
   #monitor: ActorRefFrom<typeof monitorMachine> | null = null;
   readonly #unwatch: () => void;
@@ -68,7 +70,7 @@ export class Supervision {
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
-    const { engine, clock, live, acts, owner, names, limit } = options;
+    const { engine, clock, logger, live, acts, owner, names, limit } = options;
     const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
@@ -95,6 +97,15 @@ export class Supervision {
     this.#dueTimer = createActor(createDueTimer(engine, clock, { due: () => this.#endDue(), failed }), {
       clock,
     });
+    this.#paused = new PausedNames({
+      engine,
+      logger,
+      known: names,
+      changed: async (paused) => {
+        this.#wake();
+        await this.#ahead.pause(paused);
+      },
+    });
     const keeper = createLeaseKeeper(
       engine,
       clock,
@@ -115,9 +126,11 @@ export class Supervision {
         else if (state === 'stopping' && live.status(id)?.state === 'running') this.beatSoon();
         else if (state === 'stopping') this.release(id).catch(failed);
       },
+      controlsChanged: () => this.#controlsChanged(),
       missed: () => {
         this.#wake();
         this.beatSoon();
+        this.#controlsChanged();
       },
     });
   }
@@ -128,7 +141,8 @@ export class Supervision {
     this.#leaseKeeper.start();
     this.#dueTimer.start();
     this.startMonitor();
-    this.#recover().catch((error) => this.engineFailed(error));
+    for (const begun of [this.#recover(), this.readPaused()])
+      begun.catch((error) => this.engineFailed(error));
     this.#wake();
   }
 
@@ -197,6 +211,20 @@ export class Supervision {
   async release(id: string): Promise<void> {
     const job = this.#ahead.take(id);
     if (job !== null) await this.#options.acts.handBack(job);
+  }
+
+  /** Of the registry, as far as was heard. */
+  get paused(): readonly string[] {
+    return this.#paused.names;
+  }
+
+  /** Resolves when none of what is paused waits or is started here any more. */
+  readPaused(): Promise<void> {
+    return this.#paused.read();
+  }
+
+  #controlsChanged(): void {
+    this.readPaused().catch((error) => this.engineFailed(error));
   }
 
   beatSoon(): void {
@@ -277,6 +305,7 @@ export class Supervision {
   async sweep(): Promise<void> {
     await this.#end(await this.findStuck());
     await this.#recover();
+    await this.readPaused();
     this.#pruneBeside();
     this.engineFailure = null;
     this.#wake();
