@@ -30,6 +30,7 @@ export type { Job, Jsonified } from './runtime/job.ts';
 export type { ListQuery } from './runtime/jobQuery.ts';
 export { type Health, JobProcessor } from './runtime/processor.ts';
 export type { ProcessorOptions } from './runtime/processorOptions.ts';
+export type { ScheduleOptions, ScheduleStatus } from './runtime/schedules.ts';
 export type { JobSettings, RetrySettings } from './runtime/settings.ts';
 export type { JobEvents, JobStatus, JobTransition } from './runtime/status.ts';
 export type { SubmitOptions } from './runtime/submission.ts';

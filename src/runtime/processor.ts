@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
-import type { Engine, NewJob } from '../engines/engine.ts';
+import type { Engine, NewJob, StoredJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState, jobStates } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
@@ -18,10 +18,12 @@ import { checkQuery, type ListQuery } from './jobQuery.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
+import { type ScheduleOptions, type ScheduleStatus, Schedules } from './schedules.ts';
 import { checkNumber } from './settings.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
+import { Ticks } from './ticks.ts';
 
 /** What the file of a job imports, almost always. */
 const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
@@ -47,6 +49,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #owner = `${hostname()}:${process.pid}:${uuid()}`;
   readonly #live: LiveJobs;
   readonly #acts: Acts;
+  readonly #schedules: Schedules;
   readonly #access: JobAccess;
   readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
   readonly #rootWatchers = new Listeners<RootActor>();
@@ -113,6 +116,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         return statusOf(await this.#acts.cancel(id, reason?.toWellFormed() ?? null));
       },
     };
+    this.#schedules = new Schedules(this.#options, open.engine);
     this.activeJobs = new ActiveJobs(this.#live);
     this.jobQueue = {
       size: async () => (await this.#open()).count(['queued', 'retrying']),
@@ -135,12 +139,14 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#supervision !== null || this.#stopping !== null) return this;
     const { clock, logger } = this.#options;
     const names = [...this.#options.jobs.keys()];
+    const submitted = (job: StoredJob) => this.#announce('queued', () => statusOf(job));
     this.#supervision = new Supervision({
       engine,
       clock,
       logger,
       live: this.#live,
       acts: this.#acts,
+      ticks: new Ticks({ engine, clock, logger, names, submitted }),
       owner: this.#owner,
       names,
       limit: this.maxConcurrentJobs,
@@ -219,6 +225,28 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     const stored = await (await this.#open()).submit(jobs);
     for (const job of stored) this.#announce('queued', () => statusOf(job));
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
+  }
+
+  /**
+   * A job at each tick of a cron expression: `schedule('nightly', { name: 'report', input: {}, cron: '0 3 * * *' })`. Kept in
+   * the engine under its key, in place of the one that had it; with the same cron and time zone its ticks go on as they
+   * were. Any started processor with this job on the engine ticks it. Throws as submit does.
+   */
+  async schedule<N extends keyof J & string>(
+    key: string,
+    schedule: ScheduleOptions<J, N>,
+  ): Promise<ScheduleStatus> {
+    return this.#schedules.set(key, schedule);
+  }
+
+  /** Its jobs stay. False: no schedule has this key. */
+  async unschedule(key: string): Promise<boolean> {
+    return this.#schedules.remove(key);
+  }
+
+  /** All of the engine, the next to tick first. */
+  async schedules(): Promise<ScheduleStatus[]> {
+    return this.#schedules.list();
   }
 
   /**

@@ -19,6 +19,9 @@ export interface SubmitOptions extends JobSettings {
   idempotencyKey?: string;
 }
 
+/** Beside the settings. */
+export const submitFields = ['priority', 'startAfter', 'idempotencyKey'];
+
 /** Throws ConfigurationError where the registry has none of this name. */
 export function definitionNamed({ jobs }: Pick<ResolvedOptions, 'jobs'>, name: string): AnyDefinition {
   const definition = jobs.get(name);
@@ -37,7 +40,7 @@ export async function prepareJobs(
 ): Promise<NewJob[]> {
   const definition = definitionNamed(options, name);
   const { priority = 0, startAfter, idempotencyKey, ...settings } = submit;
-  checkKnown(submit, ['priority', 'startAfter', 'idempotencyKey']);
+  checkKnown(submit, submitFields);
   checkSettings(settings);
   checkMemoryLimit('memoryLimitMb', settings, isolationOf(definition));
   checkNumber('priority', priority, 'a finite number', Number.isFinite);

@@ -1,5 +1,5 @@
-// A processor at work: the supervisor that claims and counts, the monitor that sweeps, the timer of the jobs
-// at rest and the keeper of the leases, started together and stopped together.
+// A processor at work: the supervisor that claims and counts, the monitor that sweeps, the timers of the jobs at rest
+// and of the schedules and the keeper of the leases, started together and stopped together.
 
 import type { Logger } from 'pino';
 import { type ActorRefFrom, type AnyActorRef, createActor, fromPromise } from 'xstate';
@@ -17,6 +17,7 @@ import type { RootActor } from './inspection.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
 import { PausedNames } from './pausedNames.ts';
+import type { Ticks } from './ticks.ts';
 
 /** How long a silent owner keeps its jobs. */
 const leaseMs = 15_000;
@@ -39,6 +40,7 @@ export interface SupervisionOptions {
   readonly logger: Logger;
   readonly live: LiveJobs;
   readonly acts: Acts;
+  readonly ticks: Ticks;
   readonly owner: string;
   readonly names: readonly string[];
   readonly limit: number;
@@ -54,6 +56,7 @@ export class Supervision {
   readonly #supervisor;
   readonly #ahead: ClaimAhead;
   readonly #dueTimer;
+  readonly #scheduleTimer;
   readonly #paused: PausedNames;
   readonly #leaseKeeper;
   #monitor: ActorRefFrom<typeof monitorMachine> | null = null;
@@ -70,7 +73,7 @@ export class Supervision {
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
-    const { engine, clock, logger, live, acts, owner, names, limit } = options;
+    const { engine, clock, logger, live, acts, ticks, owner, names, limit } = options;
     const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
@@ -94,9 +97,22 @@ export class Supervision {
     });
     // A claim that was under way when draining began may be all that a drain still waits for.
     this.#supervisor.subscribe(() => this.checkQuiet());
-    this.#dueTimer = createActor(createDueTimer(engine, clock, { due: () => this.#endDue(), failed }), {
-      clock,
+    const dueTimer = createDueTimer(clock, {
+      nextDueAt: () => engine.nextDueAt(),
+      due: () => this.#endDue(),
+      failed,
     });
+    this.#dueTimer = createActor(dueTimer, { clock });
+    const scheduleTimer = createDueTimer(clock, {
+      nextDueAt: async () => {
+        const next = await ticks.nextTickAt();
+        answered();
+        return next;
+      },
+      due: () => ticks.tick(),
+      failed,
+    });
+    this.#scheduleTimer = createActor(scheduleTimer, { clock });
     this.#paused = new PausedNames({
       engine,
       logger,
@@ -140,8 +156,9 @@ export class Supervision {
     this.#supervisor.start();
     this.#leaseKeeper.start();
     this.#dueTimer.start();
+    this.#scheduleTimer.start();
     this.startMonitor();
-    for (const begun of [this.#recover(), this.readPaused()])
+    for (const begun of [this.#recover(), this.#options.ticks.check(), this.readPaused()])
       begun.catch((error) => this.engineFailed(error));
     this.#wake();
   }
@@ -155,6 +172,7 @@ export class Supervision {
       { ref: this.#supervisor, name: 'supervisor', parent: null, isJob: false },
       this.#rootOf(this.#leaseKeeper, 'lease keeper'),
       this.#rootOf(this.#dueTimer, 'due timer'),
+      this.#rootOf(this.#scheduleTimer, 'schedule timer'),
       ...(this.#monitor === null ? [] : [this.#rootOf(this.#monitor, 'monitor')]),
     ];
   }
@@ -225,6 +243,12 @@ export class Supervision {
 
   #controlsChanged(): void {
     this.readPaused().catch((error) => this.engineFailed(error));
+    this.#lookAtTicks();
+  }
+
+  #lookAtTicks(): void {
+    if (this.#scheduleTimer.getSnapshot().status === 'active')
+      this.#scheduleTimer.send({ type: 'due.changed' });
   }
 
   beatSoon(): void {
@@ -290,6 +314,7 @@ export class Supervision {
     this.stopMonitor();
     this.#leaseKeeper.stop();
     this.#dueTimer.stop();
+    this.#scheduleTimer.stop();
     this.#supervisor.stop();
   }
 
@@ -305,7 +330,10 @@ export class Supervision {
   async sweep(): Promise<void> {
     await this.#end(await this.findStuck());
     await this.#recover();
+    await this.#options.ticks.check();
     await this.readPaused();
+    // A clock that was set forward is not noticed by a timer.
+    this.#lookAtTicks();
     this.#pruneBeside();
     this.engineFailure = null;
     this.#wake();
@@ -389,7 +417,7 @@ export class Supervision {
       this.#isWakeDue = false;
       if (this.#supervisor.getSnapshot().status === 'active')
         this.#supervisor.send({ type: 'work.available' });
-      if (this.#dueTimer.getSnapshot().status === 'active') this.#dueTimer.send({ type: 'rest.changed' });
+      if (this.#dueTimer.getSnapshot().status === 'active') this.#dueTimer.send({ type: 'due.changed' });
     });
   }
 

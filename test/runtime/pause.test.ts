@@ -92,6 +92,17 @@ test('queue timeout and deadline of what waits still count', async () => {
   expect(await late.status()).toMatchObject({ state: 'timedOut', timeout: 'deadline' });
 });
 
+test('a schedule of a paused name ticks; by default the first of its jobs waits for the resume, and no others', async () => {
+  const processor = await open().start();
+  await processor.pause('quick');
+  await processor.schedule('minutely', { name: 'quick', input: 1, cron: '* * * * *' });
+  await clock.advance(300);
+  expect(await processor.counts('quick')).toMatchObject({ queued: 1, completed: 0 });
+  await processor.resume('quick');
+  await clock.advance(0);
+  expect(await processor.counts('quick')).toMatchObject({ queued: 0, completed: 1 });
+});
+
 test('it is seen: by paused(), in health, which stays ok, and in the log of each processor', async () => {
   const [processor, other] = [await open().start(), await open().start()];
   await clock.advance(0);
