@@ -42,6 +42,7 @@ export class ClaimAhead {
   readonly #options: ClaimAheadOptions;
   readonly #host: ClaimAheadHost;
   #waiting: Waiting[] = [];
+  #paused: readonly string[] = [];
   #refill: Promise<void> | null = null;
   #isClosed = false;
   #timer: unknown = null;
@@ -99,6 +100,12 @@ export class ClaimAhead {
     return this.#waiting.splice(index, index < 0 ? 0 : 1)[0]?.job ?? null;
   }
 
+  /** Of these names nothing that waits here is started: it is handed back. */
+  async pause(names: readonly string[]): Promise<void> {
+    this.#paused = names;
+    await this.#handBackPaused();
+  }
+
   /** Hands everything back, and claims nothing ahead any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -118,6 +125,7 @@ export class ClaimAhead {
     if (jobs.length > 0) this.#claimMs = mean(this.#claimMs, now - began);
     this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: began })));
     if (this.#isClosed) await this.#handBack(Infinity);
+    else this.#handBackPaused().catch((error) => this.#host.failed(error));
     this.#handBackLater();
     return jobs.slice(0, slots);
   }
@@ -177,12 +185,20 @@ export class ClaimAhead {
     );
   }
 
-  /** What came before `since`. Where that fails its lease lapses, and it is recovered. */
-  async #handBack(since: number): Promise<void> {
-    const kept = this.#waiting.filter((waiting) => waiting.since > since);
-    const late = this.#waiting.filter((waiting) => waiting.since <= since);
-    this.#waiting = kept;
-    await Promise.all(late.map(({ job }) => this.#host.handBack(job)));
+  /** What came before `since`. */
+  #handBack(since: number): Promise<void> {
+    return this.#handBackWhere((waiting) => waiting.since <= since);
+  }
+
+  async #handBackPaused(): Promise<void> {
+    if (this.#paused.length > 0) await this.#handBackWhere(({ job }) => this.#paused.includes(job.name));
+  }
+
+  /** Where that fails a job's lease lapses, and it is recovered. */
+  async #handBackWhere(goes: (waiting: Waiting) => boolean): Promise<void> {
+    const going = this.#waiting.filter(goes);
+    this.#waiting = this.#waiting.filter((waiting) => !goes(waiting));
+    await Promise.all(going.map(({ job }) => this.#host.handBack(job)));
   }
 }
 

@@ -1,16 +1,19 @@
-// One timer for all jobs at rest: it fires when the first of them becomes due or may start, however many
-// there are, and is set anew when one comes to rest.
+// One timer for all that comes due by the wall clock: jobs at rest, or the ticks of schedules. It fires when the first
+// does, however many there are, and is set anew when they have changed.
 
 import { fromCallback } from 'xstate';
 import type { Clock } from '../engines/clock.ts';
-import type { Engine } from '../engines/engine.ts';
 
-export function createDueTimer(
-  engine: Engine,
-  clock: Clock,
-  host: { due(): Promise<void>; failed(error: unknown): void },
-) {
-  return fromCallback<{ type: 'rest.changed' }>(({ receive }) => {
+export interface DueTimerHost {
+  /** Wall ms; null: nothing will come. */
+  nextDueAt(): Promise<number | null>;
+  /** Sees to what is due. */
+  due(): Promise<void>;
+  failed(error: unknown): void;
+}
+
+export function createDueTimer(clock: Clock, host: DueTimerHost) {
+  return fromCallback<{ type: 'due.changed' }>(({ receive }) => {
     let timer: unknown = null;
     let isOver = false;
     let isBusy = false;
@@ -25,7 +28,7 @@ export function createDueTimer(
       let next: number | null = null;
       try {
         if (isDue) await host.due();
-        next = await engine.nextDueAt();
+        next = await host.nextDueAt();
         // What is still due after it was seen to could not be stored: not at once again.
         if (next !== null) pause = next > clock.now() ? next - clock.now() : isDue ? 1000 : 1;
       } catch (error) {

@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import { isChunked } from '../actors/jobCode.ts';
-import type { Engine, NewJob } from '../engines/engine.ts';
+import type { Engine, NewJob, StoredJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
@@ -20,18 +20,20 @@ import { limitsOf } from './limits.ts';
 import { LiveJobs } from './liveJobs.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
+import { type ScheduleOptions, type ScheduleStatus, Schedules } from './schedules.ts';
 import { checkDuration, checkNumber, checkTimeouts, resolveSettings } from './settings.ts';
 import { countsOf, type Stats, statsOf } from './stats.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { findStuckJobs, type StuckJob } from './stuckJobs.ts';
-import { prepareJobs, type SubmitOptions } from './submission.ts';
+import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
+import { Ticks } from './ticks.ts';
 
 /** What the file of a job imports, almost always. */
 const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 
 export interface Health {
-  /** `degraded`: works, with less than it should. `down`: no job can start. */
+  /** `degraded`: works, with less than it should. `down`: no job can start. A paused name is a reason, and `ok`. */
   status: 'ok' | 'degraded' | 'down';
   reasons: string[];
 }
@@ -51,6 +53,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #owner = `${hostname()}:${process.pid}:${uuid()}`;
   readonly #live: LiveJobs;
   readonly #acts: Acts;
+  readonly #schedules: Schedules;
   readonly #access: JobAccess;
   readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
   readonly #rootWatchers = new Listeners<RootActor>();
@@ -127,6 +130,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         return this.#access.statusOf(await this.#acts.setTimeouts(id, timeouts));
       },
     };
+    this.#schedules = new Schedules(this.#options, open.engine);
     this.activeJobs = new ActiveJobs(this.#live);
     this.jobQueue = {
       size: async () => (await this.#open()).count(['queued', 'retrying']),
@@ -147,14 +151,18 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#stopping !== null) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
     const engine = await this.#open();
     if (this.#supervision !== null || this.#stopping !== null) return this;
+    const { clock, logger } = this.#options;
+    const names = [...this.#options.jobs.keys()];
+    const submitted = (job: StoredJob) => this.#announce('queued', () => statusOf(job));
     this.#supervision = new Supervision({
       engine,
-      clock: this.#options.clock,
-      logger: this.#options.logger,
+      clock,
+      logger,
       live: this.#live,
       acts: this.#acts,
+      ticks: new Ticks({ engine, clock, logger, names, submitted }),
       owner: this.#owner,
-      names: [...this.#options.jobs.keys()],
+      names,
       limits: limitsOf(this.#options.jobs),
       limit: this.maxConcurrentJobs,
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
@@ -234,6 +242,52 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
   }
 
+  /**
+   * A job at each tick of a cron expression: `schedule('nightly', { name: 'report', input: {}, cron: '0 3 * * *' })`. Kept in
+   * the engine under its key, in place of the one that had it; with the same cron and time zone its ticks go on as they
+   * were. Any started processor with this job on the engine ticks it. Throws as submit does.
+   */
+  async schedule<N extends keyof J & string>(
+    key: string,
+    schedule: ScheduleOptions<J, N>,
+  ): Promise<ScheduleStatus> {
+    return this.#schedules.set(key, schedule);
+  }
+
+  /** Its jobs stay. False: no schedule has this key. */
+  async unschedule(key: string): Promise<boolean> {
+    return this.#schedules.remove(key);
+  }
+
+  /** All of the engine, the next to tick first. */
+  async schedules(): Promise<ScheduleStatus[]> {
+    return this.#schedules.list();
+  }
+
+  /**
+   * None of this name is claimed any more, by any process on the engine, until it is resumed. What runs goes on; what
+   * waits still times out. When it resolves nothing more of it starts here; a job that another process had claimed ahead
+   * may, for some 0.1 s.
+   */
+  async pause(name: keyof J & string): Promise<void> {
+    definitionNamed(this.#options, name);
+    await (await this.#open()).setPaused(name, true);
+    await this.#supervision?.readPaused();
+  }
+
+  /** Also a name that this registry does not know any more. */
+  async resume(name: string): Promise<void> {
+    const engine = await this.#open();
+    if (!(await engine.pausedNames()).includes(name)) definitionNamed(this.#options, name);
+    await engine.setPaused(name, false);
+    await this.#supervision?.readPaused();
+  }
+
+  /** The names that are paused, by whichever process. */
+  async paused(): Promise<string[]> {
+    return (await this.#open()).pausedNames();
+  }
+
   /** Throws JobNotFoundError. */
   async get(id: string): Promise<Job> {
     const { name } = await storedJob(await this.#open(), id);
@@ -280,7 +334,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return new JobHandle(again.id, name, this.#access);
   }
 
-  /** For probes: what is wrong, in words. */
+  /** For probes: what is wrong, in words; and what is paused. */
   async health(): Promise<Health> {
     const reasons: string[] = [];
     if (this.#supervision === null || this.#stopping !== null)
@@ -296,8 +350,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       reasons.push(`job ${id} (${name}, attempt ${attempt}) could not be proven stopped and holds its slot`);
     }
     if (this.#supervision.isDraining) reasons.push('the processor is draining');
-    if (unconfirmed.length >= this.maxConcurrentJobs) return { status: 'down', reasons };
-    return { status: reasons.length === 0 ? 'ok' : 'degraded', reasons };
+    const status =
+      unconfirmed.length >= this.maxConcurrentJobs ? 'down' : reasons.length === 0 ? 'ok' : 'degraded';
+    for (const name of this.#supervision.paused) reasons.push(`${name} is paused`);
+    return { status, reasons };
   }
 
   /** Makes a waiting job the next for a slot; the limits hold. */

@@ -4,7 +4,7 @@
 import { v7 as uuid } from 'uuid';
 import { toJsonText } from '../actors/jsonText.ts';
 import type { NewJob } from '../engines/engine.ts';
-import { checkMemoryLimit, isolationOf } from './definitions.ts';
+import { type AnyDefinition, checkMemoryLimit, isolationOf } from './definitions.ts';
 import { ConfigurationError, describeValue, InputError } from './errors.ts';
 import { type ResolvedOptions, settingsFor } from './processorOptions.ts';
 import { checkKnown, checkNumber, checkSettings, type JobSettings } from './settings.ts';
@@ -24,6 +24,17 @@ export interface SubmitOptions extends JobSettings {
   idempotencyKey?: string;
 }
 
+/** Beside the settings. */
+export const submitFields = ['priority', 'startAfter', 'concurrencyKey', 'idempotencyKey'];
+
+/** Throws ConfigurationError where the registry has none of this name. */
+export function definitionNamed({ jobs }: Pick<ResolvedOptions, 'jobs'>, name: string): AnyDefinition {
+  const definition = jobs.get(name);
+  if (definition !== undefined) return definition;
+  const names = [...jobs.keys()].join(', ') || 'none';
+  throw new ConfigurationError('name', `a job of the registry (${names})`, describeValue(name));
+}
+
 /** Each input of `inputs` as a job of its own, all with the same options; `field` names an input in errors. */
 export async function prepareJobs(
   options: ResolvedOptions,
@@ -32,13 +43,9 @@ export async function prepareJobs(
   submit: SubmitOptions = {},
   field: (index: number) => string = () => 'input',
 ): Promise<NewJob[]> {
-  const definition = options.jobs.get(name);
-  if (definition === undefined) {
-    const names = [...options.jobs.keys()].join(', ') || 'none';
-    throw new ConfigurationError('name', `a job of the registry (${names})`, describeValue(name));
-  }
+  const definition = definitionNamed(options, name);
   const { priority = 0, startAfter, concurrencyKey, idempotencyKey, ...settings } = submit;
-  checkKnown(submit, ['priority', 'startAfter', 'concurrencyKey', 'idempotencyKey']);
+  checkKnown(submit, submitFields);
   checkSettings(settings);
   checkMemoryLimit('memoryLimitMb', settings, isolationOf(definition));
   checkNumber('priority', priority, 'a number between -1e9 and 1e9', (n) => Math.abs(n) <= 1e9);

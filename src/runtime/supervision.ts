@@ -1,5 +1,5 @@
-// A processor at work: the supervisor that claims and counts, the monitor that sweeps, the timer of the jobs
-// at rest and the keeper of the leases, started together and stopped together.
+// A processor at work: the supervisor that claims and counts, the monitor that sweeps, the timers of the jobs at rest
+// and of the schedules and the keeper of the leases, started together and stopped together.
 
 import type { Logger } from 'pino';
 import { type ActorRefFrom, type AnyActorRef, createActor, fromPromise } from 'xstate';
@@ -16,6 +16,8 @@ import type { Acts } from './acts.ts';
 import type { RootActor } from './inspection.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
+import { PausedNames } from './pausedNames.ts';
+import type { Ticks } from './ticks.ts';
 
 /** How long a silent owner keeps its jobs. */
 const leaseMs = 15_000;
@@ -38,6 +40,7 @@ export interface SupervisionOptions {
   readonly logger: Logger;
   readonly live: LiveJobs;
   readonly acts: Acts;
+  readonly ticks: Ticks;
   readonly owner: string;
   readonly names: readonly string[];
   /** Of those names that have limits. */
@@ -55,6 +58,8 @@ export class Supervision {
   readonly #supervisor;
   readonly #ahead: ClaimAhead;
   readonly #dueTimer;
+  readonly #scheduleTimer;
+  readonly #paused: PausedNames;
   readonly #leaseKeeper;
   #monitor: ActorRefFrom<typeof monitorMachine> | null = null;
   readonly #unwatch: () => void;
@@ -72,7 +77,7 @@ export class Supervision {
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
-    const { engine, clock, live, acts, owner, names, limits, limit } = options;
+    const { engine, clock, logger, live, acts, ticks, owner, names, limits, limit } = options;
     const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
@@ -97,8 +102,30 @@ export class Supervision {
     });
     // A claim that was under way when draining began may be all that a drain still waits for.
     this.#supervisor.subscribe(() => this.checkQuiet());
-    this.#dueTimer = createActor(createDueTimer(engine, clock, { due: () => this.#endDue(), failed }), {
-      clock,
+    const dueTimer = createDueTimer(clock, {
+      nextDueAt: () => engine.nextDueAt(),
+      due: () => this.#endDue(),
+      failed,
+    });
+    this.#dueTimer = createActor(dueTimer, { clock });
+    const scheduleTimer = createDueTimer(clock, {
+      nextDueAt: async () => {
+        const next = await ticks.nextTickAt();
+        answered();
+        return next;
+      },
+      due: () => ticks.tick(),
+      failed,
+    });
+    this.#scheduleTimer = createActor(scheduleTimer, { clock });
+    this.#paused = new PausedNames({
+      engine,
+      logger,
+      known: names,
+      changed: async (paused) => {
+        this.#wake();
+        await this.#ahead.pause(paused);
+      },
     });
     const keeper = createLeaseKeeper(
       engine,
@@ -121,9 +148,11 @@ export class Supervision {
         else if (state === 'stopping' && live.status(id)?.state === 'running') this.beatSoon();
         else if (state === 'stopping') this.release(id).catch(failed);
       },
+      controlsChanged: () => this.#controlsChanged(),
       missed: () => {
         this.#wake();
         this.beatSoon();
+        this.#controlsChanged();
       },
     });
   }
@@ -133,8 +162,10 @@ export class Supervision {
     this.#supervisor.start();
     this.#leaseKeeper.start();
     this.#dueTimer.start();
+    this.#scheduleTimer.start();
     this.startMonitor();
-    this.#recover().catch((error) => this.engineFailed(error));
+    for (const begun of [this.#recover(), this.#options.ticks.check(), this.readPaused()])
+      begun.catch((error) => this.engineFailed(error));
     this.#wake();
   }
 
@@ -147,6 +178,7 @@ export class Supervision {
       { ref: this.#supervisor, name: 'supervisor', parent: null, isJob: false },
       this.#rootOf(this.#leaseKeeper, 'lease keeper'),
       this.#rootOf(this.#dueTimer, 'due timer'),
+      this.#rootOf(this.#scheduleTimer, 'schedule timer'),
       ...(this.#monitor === null ? [] : [this.#rootOf(this.#monitor, 'monitor')]),
     ];
   }
@@ -220,6 +252,26 @@ export class Supervision {
     if (job !== null) await this.#options.acts.handBack(job);
   }
 
+  /** Of the registry, as far as was heard. */
+  get paused(): readonly string[] {
+    return this.#paused.names;
+  }
+
+  /** Resolves when none of what is paused waits or is started here any more. */
+  readPaused(): Promise<void> {
+    return this.#paused.read();
+  }
+
+  #controlsChanged(): void {
+    this.readPaused().catch((error) => this.engineFailed(error));
+    this.#lookAtTicks();
+  }
+
+  #lookAtTicks(): void {
+    if (this.#scheduleTimer.getSnapshot().status === 'active')
+      this.#scheduleTimer.send({ type: 'due.changed' });
+  }
+
   beatSoon(): void {
     this.#leaseKeeper.send({ type: 'beat.now' });
   }
@@ -285,6 +337,7 @@ export class Supervision {
     this.stopMonitor();
     this.#leaseKeeper.stop();
     this.#dueTimer.stop();
+    this.#scheduleTimer.stop();
     this.#supervisor.stop();
   }
 
@@ -300,6 +353,10 @@ export class Supervision {
   async sweep(): Promise<void> {
     await this.#end(await this.#findOverdue());
     await this.#recover();
+    await this.#options.ticks.check();
+    await this.readPaused();
+    // A clock that was set forward is not noticed by a timer.
+    this.#lookAtTicks();
     this.#pruneBeside();
     this.engineFailure = null;
     this.#wake();
@@ -383,7 +440,7 @@ export class Supervision {
       this.#isWakeDue = false;
       if (this.#supervisor.getSnapshot().status === 'active')
         this.#supervisor.send({ type: 'work.available' });
-      if (this.#dueTimer.getSnapshot().status === 'active') this.#dueTimer.send({ type: 'rest.changed' });
+      if (this.#dueTimer.getSnapshot().status === 'active') this.#dueTimer.send({ type: 'due.changed' });
     });
   }
 

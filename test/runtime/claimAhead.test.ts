@@ -101,6 +101,25 @@ test('the file of a stopped processor has nothing running in it', async () => {
   await engine.close();
 });
 
+test('what waits for its slot goes back when its name is paused, and is not claimed again', async () => {
+  const { processor, slow } = await heldWith(200);
+  await processor.pause('quick');
+  const started = ran.length;
+  expect(await processor.counts('quick')).toMatchObject({ running: 0 });
+  const queued = (await processor.counts('quick')).queued;
+  expect(queued).toBeGreaterThanOrEqual(200);
+  hold.resolve();
+  await slow.result();
+  // The slot is free, and was asked for.
+  await (await processor.submit('slow', null)).result();
+  expect(ran).toHaveLength(started);
+  expect(await processor.counts('quick')).toMatchObject({ running: 0, queued });
+  await processor.resume('quick');
+  await until(() => ran.length >= 1200);
+  await processor.stop();
+  expect(ran.toSorted((a, b) => a - b)).toEqual(numbers(1200));
+});
+
 test('one that waits for its slot is cancelled without it', async () => {
   const { processor } = await heldWith(0);
   const found = [];
