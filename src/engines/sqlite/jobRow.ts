@@ -91,18 +91,21 @@ export function fromRow(row: JobRow): StoredJob {
   };
 }
 
-/** Most jobs have the settings of the one before: parsed once, for they are frozen. */
-let lastSettings: { text: string; settings: FrozenSettings } | null = null;
+/** Jobs have the settings of others, and each beat brings them: parsed once, for they are frozen. */
+const knownSettings = new Map<string, FrozenSettings>();
+const mostKnown = 100;
 
 export function settingsFrom(text: string): FrozenSettings {
-  if (lastSettings?.text !== text) {
-    const settings = JSON.parse(text, (_, value) => {
+  let settings = knownSettings.get(text);
+  if (settings === undefined) {
+    settings = JSON.parse(text, (_, value) => {
       if (value === null) return Infinity;
       return typeof value === 'object' ? Object.freeze(value) : value;
-    });
-    lastSettings = { text, settings };
+    }) as FrozenSettings;
+    if (knownSettings.size === mostKnown) knownSettings.clear();
+    knownSettings.set(text, settings);
   }
-  return lastSettings.settings;
+  return settings;
 }
 
 export function toText(value: object | null): string | null {

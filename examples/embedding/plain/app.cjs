@@ -1,0 +1,41 @@
+// Plain JavaScript, CommonJS, nothing but node:http.
+const { createServer } = require('node:http');
+const { json } = require('node:stream/consumers');
+const { JobProcessor } = require('unstuck');
+const report = require('./report.cjs');
+
+async function main() {
+  const processor = await new JobProcessor({ engine: 'memory', jobs: { report } }).start();
+
+  const routes = {
+    'POST /reports': async (request) => {
+      const { month } = await json(request);
+      const { id } = await processor.submit('report', { month });
+      return [202, { id }];
+    },
+    'GET /reports': async (_, id) => [200, await (await processor.get(id)).status()],
+    // Alive: the event loop answers. Ready: jobs can start.
+    'GET /livez': () => [200, 'ok'],
+    'GET /readyz': async () => {
+      const health = await processor.health();
+      return [health.status === 'down' ? 503 : 200, health];
+    },
+  };
+
+  const server = createServer(async (request, response) => {
+    const [, path, id] = request.url.split('/');
+    const route = routes[`${request.method} /${path}`] ?? (() => [404, 'not here']);
+    const [status, body] = await route(request, id);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () =>
+    console.log('listening', server.address()),
+  );
+
+  process.once('SIGTERM', async () => {
+    server.close();
+    await processor.stop();
+  });
+}
+
+main();
