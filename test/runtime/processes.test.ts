@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Exit } from '../../src/actors/isolation/child.ts';
+import { runInChild } from '../../src/actors/isolation/isolatedAttempt.ts';
 import { startProcess } from '../../src/actors/isolation/processChild.ts';
 import { JobFailedError, JobProcessor, JobTimedOutError } from '../../src/index.ts';
 import counting from '../fixtures/counting.ts';
@@ -44,6 +45,13 @@ afterEach(async () => {
   expect(children()).toEqual(childrenBefore);
 });
 
+const noLimits = {
+  jobMs: Infinity,
+  heartbeatMs: Infinity,
+  progressMs: Infinity,
+  deadlineAt: Infinity,
+  memoryLimitMb: Infinity,
+};
 const run = (way: Way) => processor.submit('ways', way);
 
 test('an endless loop is ended: process gone, job timedOut, slot free, the next job runs', async () => {
@@ -133,34 +141,61 @@ test('an attempt that was given more time is not ended by its watchdog, which co
 });
 
 test('a watchdog goes by its new limits, and counts from where it was', async () => {
-  const none = { heartbeatMs: Infinity, progressMs: Infinity, deadlineAt: Infinity, memoryLimitMb: Infinity };
   const ended = (child: ReturnType<typeof startProcess>) =>
     new Promise<Exit>((resolve) => child.listen({ message() {}, output() {}, ended: resolve }));
   const extended = startProcess();
   const shortened = startProcess();
   const ends = [ended(extended), ended(shortened)] as const;
-  extended.watch({ ...none, jobMs: 1000 });
-  extended.rewatch({ ...none, jobMs: 3_600_000 });
-  shortened.watch({ ...none, jobMs: 3_600_000 });
-  shortened.rewatch({ ...none, jobMs: 1 });
+  extended.watch({ ...noLimits, jobMs: 1000 });
+  extended.rewatch({ ...noLimits, jobMs: 3_600_000 });
+  shortened.watch({ ...noLimits, jobMs: 3_600_000 });
+  shortened.rewatch({ ...noLimits, jobMs: 1 });
   expect(await ends[1]).toMatchObject({ signal: 'SIGKILL', word: { cause: 'job' } });
   await wait(2500);
   extended.kill();
   expect((await ends[0]).word).toBeUndefined();
 });
 
-test('a live job is not taken for hung where its heartbeat timeout gets shorter than its beat; a hung one is ended', async () => {
+test('an attempt beats at the pace of its new timeout', async () => {
+  const beaten = Promise.withResolvers<void>();
+  const often = Promise.withResolvers<void>();
+  const child = startProcess();
+  let beats = 0;
+  const port = {
+    heartbeat() {
+      beats += 1;
+      beaten.resolve();
+      if (beats === 10) often.resolve();
+    },
+    ...{ started() {}, acknowledged() {}, total() {}, expired() {}, ended() {} },
+    checkpoint: () => Promise.resolve(),
+  };
+  const start = { jobId: 'j', name: 'ways', attempt: 1, token: 't', input: '"never"', checkpoint: null };
+  const spec = {
+    start: { ...start, chunkSize: 1 },
+    code: ways,
+    module: new URL('../fixtures/ways.ts', import.meta.url).href,
+    beatMs: 3_600_000,
+    limits: noLimits,
+    reuse: false,
+    log: log.logger,
+  };
+  const handle = runInChild(child, spec, port, { rested() {} });
+  await beaten.promise;
+  expect(beats).toBe(1);
+  spec.beatMs = 20;
+  handle.retime();
+  await often.promise;
+  handle.kill();
+  await child.gone;
+});
+
+test('a hung job whose heartbeat timeout is shortened is ended', async () => {
   const running = new Promise((resolve) => processor.once('running', resolve));
-  // It beats once a second.
-  const live = await processor.submit('ways', 'never', { heartbeatTimeoutSeconds: 3600 });
-  await running;
-  await live.setTimeouts({ heartbeatTimeoutSeconds: 0.8 });
-  await wait(3000);
-  expect((await live.status()).state).toBe('running');
-  await live.cancel();
   const hung = await processor.submit('endlessLoop', undefined, { heartbeatTimeoutSeconds: 3600 });
+  await running;
   await hung.setTimeouts({ heartbeatTimeoutSeconds: 1 });
-  await expect(hung.result()).rejects.toMatchObject({ kind: 'heartbeat' });
+  await expect(hung.result()).rejects.toMatchObject({ kind: 'heartbeat', stop: { confirmed: true } });
 });
 
 test('a process that dies under a job is a failure, and retried as one', async () => {

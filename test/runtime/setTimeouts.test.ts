@@ -3,8 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineChunkedJob, defineJob, type Job, JobProcessor } from '../../src/index.ts';
+import ways from '../fixtures/ways.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
 import { SimulatedClock, settle } from '../support/simulatedClock.ts';
+import { wait } from '../support/spawnedHost.ts';
 
 let clock: SimulatedClock;
 let log: CapturedLog;
@@ -31,6 +33,7 @@ const jobs = {
         signal.addEventListener('abort', () => reject(signal.reason));
       }),
   }),
+  isolated: ways,
   quick: defineJob({ run: (input: number) => input }),
 };
 
@@ -144,6 +147,20 @@ describe('of a job that runs', () => {
     await job.setTimeouts({ deadlineSeconds: 100 });
     await clock.advance(0.01);
     expect(await job.status()).toMatchObject({ state: 'timedOut', timeout: 'deadline' });
+  });
+
+  test('its heartbeat timeout, shorter than its silence at the old pace, waits for it to be heard', async () => {
+    // A real process: it beats in real time, and is judged by the simulated one.
+    await begin({ spares: 0 });
+    const job = await processor.submit('isolated', 'listens', { heartbeatTimeoutSeconds: 3600 });
+    while (!log.lines.includes('INFO: listening')) await wait(20);
+    await clock.advance(50);
+    await job.setTimeouts({ heartbeatTimeoutSeconds: 10 });
+    await clock.advance(0);
+    expect((await job.status()).state).toBe('running');
+    while (((await job.status()).lastHeartbeat?.getTime() ?? 0) < clock.now()) await wait(20);
+    await clock.advance(9);
+    expect(await job.cancel()).toMatchObject({ state: 'cancelled', stop: { confirmed: true } });
   });
 
   test('hold for its next attempts too', async () => {
