@@ -14,7 +14,7 @@ app.post('/reports', express.json(), async (request, response) => {
 app.get('/reports/:id', async (request, response) => {
   response.json(await (await processor.get(request.params.id)).status());
 });
-app.use('/jobs', (request, response) => inspector.handle(request, response));
+app.use('/jobs', inspector.handle);
 
 // Alive: the event loop answers. Ready: jobs can start.
 app.get('/livez', (_, response) => void response.send('ok'));

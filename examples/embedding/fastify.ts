@@ -4,7 +4,7 @@ import { JobProcessor } from 'unstuck';
 import report from './report.ts';
 
 const processor = new JobProcessor({ engine: 'sqlite:jobs.db', jobs: { report } });
-const inspector = await processor.inspect({ port: null });
+const inspector = await processor.inspect({ port: null, path: '/jobs' });
 const app = Fastify();
 
 app.addHook('onReady', async () => void (await processor.start()));
@@ -22,8 +22,8 @@ app.get<{ Params: { id: string } }>('/reports/:id', async (request) =>
 );
 app.all('/jobs/*', (request, reply) => {
   reply.hijack();
-  request.raw.url = request.raw.url?.slice('/jobs'.length);
-  inspector.handle(request.raw, reply.raw);
+  // Fastify has read the body: it is handed on.
+  inspector.handle(Object.assign(request.raw, { body: request.body }), reply.raw);
 });
 
 // Alive: the event loop answers. Ready: jobs can start.
