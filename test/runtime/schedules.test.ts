@@ -1,6 +1,7 @@
 // Schedules on simulated time: when they tick, what they submit, and what happens to ticks that nobody was there for.
 
 import { Cron } from 'croner';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { ConfigurationError, defineJob, InputError, JobProcessor } from '../../src/index.ts';
@@ -441,5 +442,41 @@ describe('a clock that jumps', () => {
       'WARN: schedule hourly: the clock was set back, its ticks are counted from now on',
     );
     expect(await live('2026-01-01T01:00:00.000Z')).toEqual(['2026-01-01T01:00:00.000Z']);
+  });
+
+  test('however it jumps within a day: no tick comes twice, none that it comes to for the first time is lost', async () => {
+    const everyTwenty = { ...everyMinute, cron: '*/20 * * * *', overlap: 'allow' } as const;
+    /** Of the monitor, in which a jump is found. */
+    const noticedMs = 7000;
+    const step = fc.record({
+      jumpMinutes: fc.integer({ min: -300, max: 300 }),
+      seconds: fc.integer({ min: 8, max: 4000 }),
+    });
+    const property = async (steps: { jumpMinutes: number; seconds: number }[]) => {
+      const processor = await start();
+      await processor.schedule('k', everyTwenty);
+      const from = log.lines.length;
+      const passed: number[] = [];
+      let latest = clock.now();
+      for (const { jumpMinutes, seconds } of steps) {
+        clock.jumpWall(Math.max(jumpMinutes * 60_000, latest - 20 * 3_600_000 - clock.now()));
+        const begin = Math.max(latest, clock.now()) + noticedMs;
+        await clock.advance(seconds);
+        latest = Math.max(latest, clock.now());
+        for (let at = Math.ceil(begin / 1_200_000) * 1_200_000; at <= clock.now(); at += 1_200_000)
+          passed.push(at);
+      }
+      await processor.unschedule('k');
+      await stopAll();
+      const ticks = log.lines
+        .slice(from)
+        .flatMap((line) => /by its tick of (\S+)$/.exec(line)?.[1] ?? [])
+        .map((at) => Date.parse(at));
+      expect(ticks).toEqual([...new Set(ticks)].toSorted((a, b) => a - b));
+      expect(ticks).toEqual(expect.arrayContaining(passed));
+    };
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), property), {
+      numRuns: 15,
+    });
   });
 });
