@@ -4,12 +4,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { JobStatus } from '../../../src/index.ts';
-import { JobCommands, states } from './jobCommands.ts';
+import { JobCommands, registry, states } from './jobCommands.ts';
 
 test('what others submit is run, waited for, listed and shown; the exit code tells how it ended', async () => {
   const unstuck = new JobCommands();
   const worker = await unstuck.work();
-  const submit = ['submit', `${import.meta.dirname}/../../fixtures/registry.ts`] as const;
+  const submit = ['submit', registry] as const;
   const waited = await unstuck.run(...submit, 'ways', '"return"', '--wait');
   expect(waited).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.parse(waited.stdout)).toEqual({ attempt: 1, hasToken: true });
@@ -96,6 +96,22 @@ test('Ctrl-C of a cancel that waits leaves it asked for, and says so', async () 
   expect((await unstuck.until(id, 'cancelled')).stop).toMatchObject({ confirmed: true });
   worker.process.kill('SIGTERM');
   expect((await worker.ended).code).toBe(0);
+});
+
+test('Ctrl-C of a submit that waits ends the waiting, not the job', async () => {
+  const unstuck = new JobCommands();
+  const waiting = unstuck.start('submit', registry, 'ways', '"return"', '--wait');
+  for (;;) {
+    const { code, stdout } = await unstuck.run('list', '--json');
+    if (code === 0 && JSON.parse(stdout).length === 1) break;
+    await pause(50);
+  }
+  waiting.process.kill('SIGINT');
+  const { code, stdout, stderr } = await waiting.ended;
+  expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+  const [job] = await unstuck.json<JobStatus[]>('list');
+  expect(stderr).toBe(`Job ${job?.id} goes on, it is queued: only the waiting is over.\n`);
+  expect(job?.state).toBe('queued');
 });
 
 test('a job whose worker was killed is found as stuck; its cancel says why it waits, and the next worker carries it out', async () => {
