@@ -27,7 +27,7 @@ export function createServiceLogger(stream: NodeJS.WriteStream): Logger {
   const pretty = stream.isTTY
     ? prettyFactory({
         colorize: stream.hasColors(),
-        ignore: 'pid,hostname,name',
+        ignore: 'pid,hostname,name,jobId',
         translateTime: 'SYS:HH:MM:ss',
         singleLine: true,
       })

@@ -3,7 +3,7 @@
 // run again after its checkpoint was acknowledged.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,21 +12,14 @@ import { pino } from 'pino';
 import { mulberry32 } from '../../examples/reconcile/generate.ts';
 import { JobProcessor } from '../../src/index.ts';
 import { children, isAlive } from '../support/processes.ts';
+import { type Count, countJobs } from './count.ts';
 import journaled from './journaledJob.ts';
 
-export interface ChaosReport {
+/** Jobs that are stored are those whose submit was acknowledged, and those whose acknowledgement was killed. */
+export interface ChaosReport extends Count {
   seed: number;
   kills: number;
-  /** Jobs that are stored: submits acknowledged, and those whose acknowledgement was killed. */
-  submitted: number;
   acknowledged: number;
-  completed: number;
-  /** Acknowledged, but not there, not completed, or without all of its rows. */
-  lost: number;
-  /** A key with two jobs, or a row that is there twice. */
-  doubled: number;
-  chunksRepeatedAfterCheckpoint: number;
-  settledTwice: number;
 }
 
 type Victim = 'submitter' | 'worker' | 'child' | 'all';
@@ -126,7 +119,9 @@ class Round {
         progress(`draining: ${open} left`);
         await sleep(200);
       }
-      return await this.#count(reader);
+      const { acknowledged } = this;
+      const count = await countJobs(reader, { path: this.#path, journal: this.#journal, acknowledged });
+      return { seed: this.#seed, kills: this.kills, acknowledged: acknowledged.size, ...count };
     } finally {
       await reader.stop();
     }
@@ -135,57 +130,6 @@ class Round {
   end(): void {
     this.stopSubmitting();
     for (const index of this.#workers.keys()) this.#killWorker(index);
-  }
-
-  async #count(reader: JobProcessor<{ journaled: typeof journaled }>): Promise<ChaosReport> {
-    const report: ChaosReport = {
-      seed: this.#seed,
-      kills: this.kills,
-      submitted: 0,
-      acknowledged: this.acknowledged.size,
-      completed: 0,
-      lost: 0,
-      doubled: 0,
-      chunksRepeatedAfterCheckpoint: this.#repeated(),
-      settledTwice: 0,
-    };
-    const whole = new Set<string>();
-    for await (const { id, state, history } of reader.list({ limit: 100_000 })) {
-      report.submitted += 1;
-      if (state === 'completed') report.completed += 1;
-      const ends = history.filter((entry) => /completed|failed|timedOut|cancelled/.test(entry.state));
-      if (ends.length !== 1) report.settledTwice += 1;
-      const job = await reader.get(id);
-      const rows: number[] = [];
-      for await (const row of job.rows<{ index: number }>()) rows.push(row.index);
-      if (new Set(rows).size !== rows.length) report.doubled += 1;
-      const { key, chunks } = await this.#inputOf(id);
-      if (whole.has(key)) report.doubled += 1;
-      if (state === 'completed' && (await job.result()) === chunks && rows.join() === upTo(chunks))
-        whole.add(key);
-    }
-    for (const key of this.acknowledged) if (!whole.has(key)) report.lost += 1;
-    return report;
-  }
-
-  async #inputOf(id: string): Promise<{ key: string; chunks: number }> {
-    const { DatabaseSync } = await import('node:sqlite');
-    const database = new DatabaseSync(this.#path, { readOnly: true });
-    const { input } = database.prepare('SELECT input FROM jobs WHERE id = ?').get(id) as { input: string };
-    database.close();
-    return JSON.parse(input);
-  }
-
-  #repeated(): number {
-    if (!existsSync(this.#journal)) return 0;
-    const done = new Set<string>();
-    let repeated = 0;
-    for (const line of readFileSync(this.#journal, 'utf8').split('\n')) {
-      const [what, key, index] = line.split(' ');
-      if (what === 'ack') done.add(`${key} ${index}`);
-      if (what === 'run' && done.has(`${key} ${index}`)) repeated += 1;
-    }
-    return repeated;
   }
 
   #killWorker(at: number): void {
@@ -219,8 +163,4 @@ class Round {
     if (script === 'worker.ts') child.stdout.resume();
     return child;
   }
-}
-
-function upTo(chunks: number): string {
-  return Array.from({ length: chunks }, (_, index) => index).join();
 }

@@ -129,8 +129,7 @@ async function end(
     );
     return interruption.exitCode as number;
   }
-  if (json === true) console.log(JSON.stringify(status));
   if (status.state !== wanted) throw new InputError(`job ${id} had ${status.state} before it was stopped.`);
-  if (json !== true) console.log(printable(howJobEnded(status)));
+  console.log(json === true ? JSON.stringify(status) : printable(howJobEnded(status)));
   return 0;
 }

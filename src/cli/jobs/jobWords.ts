@@ -17,6 +17,9 @@ export const stateStyles: Record<JobState, Style> = {
   cancelled: 'dim',
 };
 
+/** Signs of life are stored each second. */
+const beatsMs = 5000;
+
 /** `2026-03-01 14:30:05`, where the clock on the wall says so. */
 export function shownTime(date: Date): string {
   const two = (value: number) => String(value).padStart(2, '0');
@@ -65,7 +68,7 @@ export function stopOf({ stop }: JobStatus): string | null {
 export function noteOf(job: JobStatus): string {
   const { state, due, startAfter } = job;
   const alive = progressAgo(job);
-  const next = due[0] === undefined ? [] : [`${timeoutName(due[0].kind)} ${whenDue(due[0].at)}`];
+  const next = due.length === 0 ? [] : [nextDue(job)];
   switch (state) {
     case 'queued':
     case 'retrying':
@@ -85,6 +88,14 @@ export function noteOf(job: JobStatus): string {
   }
 }
 
+/** What will end it if nothing happens. While it beats, that is not its heartbeat timeout, soon as that always is. */
+function nextDue({ due, lastHeartbeat }: JobStatus): string {
+  const beats = lastHeartbeat !== null && Date.now() - lastHeartbeat.getTime() < beatsMs;
+  const next = due.find(({ kind }) => !beats || kind !== 'heartbeat');
+  if (next !== undefined) return `${timeoutName(next.kind)} ${whenDue(next.at)}`;
+  return due.length === 0 ? 'no timeout is on' : 'no timeout is on but that of the heartbeat';
+}
+
 export function reasonOf({ timeout, reason, failure }: JobStatus): string {
   return [
     ...(timeout === null ? [] : [timeoutName(timeout)]),
@@ -94,16 +105,13 @@ export function reasonOf({ timeout, reason, failure }: JobStatus): string {
 }
 
 export function whyStuck({ why, since: from, job }: StuckJob): string {
-  const [next] = job.due;
   switch (why) {
     case 'owner':
       return `its process is gone or does not answer, last heard of ${ago(from)}; the next worker takes it over`;
     case 'stop':
       return `is being stopped (${reasonOf(job) || 'asked to'}), and should have been over ${ago(from)}`;
-    case 'idle': {
-      const due = next === undefined ? 'no timeout is on' : `${timeoutName(next.kind)} ${whenDue(next.at)}`;
-      return `alive, but without progress for ${since(from)}; ${due}`;
-    }
+    case 'idle':
+      return `alive, but without progress for ${since(from)}; ${nextDue(job)}`;
     default: {
       const passed = `passed its ${timeoutName(why)} ${ago(from)}`;
       return job.state === 'running'

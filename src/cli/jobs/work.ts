@@ -65,9 +65,11 @@ async function work(
     logger.info(`working on ${engine}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`);
     await interruption.untilAsked();
     const { size } = processor.activeJobs;
-    logger.info(
-      `told to stop: nothing more is claimed, ${countOf(size, 'job')} may go on for ${formatDuration(grace)}; once more to stop at once`,
-    );
+    const rest =
+      size === 0
+        ? ''
+        : `, ${countOf(size, 'job')} may go on for ${formatDuration(grace)}; once more to stop at once`;
+    logger.info(`told to stop: nothing more is claimed${rest}`);
     let handedBack = 0;
     processor.on('queued', () => {
       handedBack += 1;

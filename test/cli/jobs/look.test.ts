@@ -1,11 +1,12 @@
 // What is asked of an engine's file by a process that runs nothing: filters, JSON, the words for people, what is watched.
 
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { JobStatus, Stats } from '../../../src/index.ts';
 import { root } from '../commandLine.ts';
 import { JobCommands, registry, states } from './jobCommands.ts';
@@ -98,19 +99,22 @@ test('--watch draws over itself on a terminal, and no line is wider than it', as
   const unstuck = new JobCommands();
   const id = await unstuck.submit('ways', 'return');
   await unstuck.json('cancel', id, '--reason', `${'far too much to say '.repeat(20)}`);
-  const command = `stty cols 90 rows 12; exec ${process.execPath} bin/unstuck.js list --watch`;
-  // A terminal of its own; Ctrl-C is typed into it after three pictures.
-  const said = execFileSync(
-    'bash',
-    ['-c', `(sleep 3.5; printf '\\003') | script -qec '${command}' /dev/null; echo "ended with $?"`],
-    {
-      cwd: root,
-      env: { ...process.env, UNSTUCK_ENGINE: `sqlite:${join(unstuck.cwd, 'jobs.db')}`, TERM: 'xterm' },
-      encoding: 'utf8',
-    },
-  );
-  expect(said).toContain('ended with 130');
-  expect(said.split('\x1b[2A\r\x1b[J').length).toBeGreaterThan(1);
+  const command = `stty cols 90 rows 12; exec ${process.execPath} ${join(root, 'bin/unstuck.js')} list --watch`;
+  // A terminal of its own; Ctrl-C is typed into it when one picture was drawn over another.
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd: unstuck.cwd,
+    env: { ...process.env, UNSTUCK_ENGINE: 'sqlite:jobs.db', TERM: 'xterm' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void terminal.kill('SIGKILL'));
+  const ended = once(terminal, 'close');
+  let said = '';
+  for await (const text of terminal.stdout.setEncoding('utf8')) {
+    said += text;
+    // Once: it is echoed.
+    if (!terminal.stdin.writableEnded && said.includes('\x1b[2A\r\x1b[J')) terminal.stdin.end('\x03');
+  }
+  expect(await ended).toEqual([130, null]);
   const lines = stripVTControlCharacters(said).split('\r\n');
   expect(lines.some((line) => line.includes(id) && line.endsWith('…'))).toBe(true);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(90);
