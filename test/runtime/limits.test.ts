@@ -3,8 +3,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { placesAPoint } from '../../src/engines/jobFacts.ts';
 import {
   ConfigurationError,
   defineJob,
@@ -204,4 +206,76 @@ test('a key that is no text is refused', async () => {
       ConfigurationError,
     );
   await processor.stop();
+});
+
+test('over random sets of jobs no limit is passed, no job waits for ever, and none is passed by more than its bound', async () => {
+  const anyJob = fc.record({
+    name: fc.constantFrom('free' as const, 'few' as const, 'slow' as const),
+    key: fc.constantFrom(undefined, 'a', 'b'),
+    priority: fc.constantFrom(0, 0, 0.002, -0.003),
+    seconds: fc.integer({ min: 1, max: 5 }),
+    after: fc.integer({ min: 0, max: 3 }),
+  });
+  const limits = { free: {}, few: { concurrency: 2 }, slow: { rate: { starts: 2, seconds: 4 } } };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyJob, { minLength: 5, maxLength: 40 }),
+      fc.integer({ min: 1, max: 6 }),
+      async (all, slots) => {
+        const clock = new SimulatedClock();
+        const alive: { name: string; key: string | undefined }[] = [];
+        const starts: { name: string; n: number; at: number }[] = [];
+        const define = (name: keyof typeof limits) =>
+          defineJob({
+            limits: limits[name],
+            run: async ({ n }: { n: number }) => {
+              const { key, seconds } = all[n] as (typeof all)[number];
+              const me = { name, key };
+              alive.push(me);
+              starts.push({ name, n, at: clock.monotonic() });
+              expect(alive.length).toBeLessThanOrEqual(slots);
+              expect(alive.filter((other) => other.name === 'few').length).toBeLessThanOrEqual(2);
+              if (key !== undefined)
+                expect(alive.filter((other) => other.name === name && other.key === key)).toHaveLength(1);
+              await new Promise<void>((resolve) => clock.setTimeout(resolve, seconds * 1000));
+              alive.splice(alive.indexOf(me), 1);
+            },
+          });
+        const processor = new JobProcessor({
+          engine: 'memory',
+          jobs: { free: define('free'), few: define('few'), slow: define('slow') },
+          clock,
+          logger: pino({ level: 'silent' }),
+          maxConcurrentJobs: slots,
+        });
+        await processor.start();
+        for (const [n, { name, key, priority, after }] of all.entries()) {
+          if (after > 0) await clock.advance(after);
+          await processor.submit(name, { n }, { concurrencyKey: key, priority });
+        }
+        // One after the other they would take as long as this.
+        await clock.advance(all.length * 5 + 5);
+        const { completed } = await processor.counts();
+        const stopped = processor.stop();
+        await clock.advance(30);
+        await stopped;
+        expect(completed).toBe(all.length);
+        for (const { at } of starts.filter(({ name }) => name === 'slow')) {
+          const inSpan = starts.filter(
+            (other) => other.name === 'slow' && other.at >= at && other.at < at + 4000,
+          );
+          expect(inSpan.length).toBeLessThanOrEqual(2);
+        }
+        // Of those that nothing but a slot held back: passed only by later ones whose priority is worth the difference.
+        const free = starts.filter(({ name, n }) => name === 'free' && all[n]?.key === undefined);
+        for (const [index, { n }] of free.entries()) {
+          for (const { n: later } of free.slice(0, index).filter((other) => other.n > n)) {
+            const worth = ((all[later]?.priority ?? 0) - (all[n]?.priority ?? 0)) * placesAPoint;
+            expect(later - n).toBeLessThanOrEqual(worth);
+          }
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
