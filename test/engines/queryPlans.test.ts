@@ -4,7 +4,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { ControlStore } from '../../src/engines/sqlite/controlStore.ts';
-import { JobStore, queueFirst } from '../../src/engines/sqlite/jobStore.ts';
+import { type JobQueries, queueFirst } from '../../src/engines/sqlite/jobQueries.ts';
+import { JobStore } from '../../src/engines/sqlite/jobStore.ts';
 import { migrate } from '../../src/engines/sqlite/schema.ts';
 import { settings, verdict } from './contract.ts';
 
@@ -20,6 +21,7 @@ const recording = {
 
 const at = { now: 1000, monotonic: 1000 };
 const store = new JobStore(recording, { boot: 'b', holder: 'h', isAlive: () => false }, () => {});
+const { queries } = store;
 const controls = new ControlStore(recording, store, () => {});
 const job = {
   name: 'x',
@@ -58,7 +60,7 @@ function useAll(): void {
   store.claim(at, { owner: 'o', limit: 1, ahead: 0, names: ['y'], leaseMs: 10, limits });
   store.submit(at, [{ ...job, id: 'g', name: 'y', idempotencyKey: null }]);
   store.nextStartAt(at, limits);
-  store.get(at, 'b');
+  queries.get(at, 'b');
   for (const query of [
     {},
     { states: ['queued'] as const },
@@ -68,17 +70,17 @@ function useAll(): void {
     { from: 1, before: 2 },
     { after: 'b' },
   ])
-    for (const last of [null, { submittedAt: 1000, seq: 3 }]) store.listPage(at, query, last);
-  for (let from = queueFirst as Parameters<JobStore['queuePage']>[1] | null; from !== null; )
-    from = store.queuePage(at, from).next;
-  store.count(at, ['queued']);
-  store.count(at, ['queued'], 'x');
-  store.countEnded(at, 'completed', 0);
-  store.countEnded(at, 'timedOut', 0, 'job');
-  store.oldestWaiting(at);
-  store.rowsPage(at, 'a', 0);
-  store.due(at);
-  store.nextDueAt(at);
+    for (const last of [null, { submittedAt: 1000, seq: 3 }]) queries.listPage(at, query, last);
+  for (let from = queueFirst as Parameters<JobQueries['queuePage']>[1] | null; from !== null; )
+    from = queries.queuePage(at, from).next;
+  queries.count(at, ['queued']);
+  queries.count(at, ['queued'], 'x');
+  queries.countEnded(at, 'completed', 0);
+  queries.countEnded(at, 'timedOut', 0, 'job');
+  queries.oldestWaiting(at);
+  queries.rowsPage(at, 'a', 0);
+  queries.due(at);
+  queries.nextDueAt(at);
   store.publish([['a', 'queued']]);
   store.newsSince(0);
   store.prune(at, ['completed'], 5000);

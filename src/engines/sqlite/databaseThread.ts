@@ -10,6 +10,7 @@ import { EngineError, StaleAttemptError } from '../engine.ts';
 import { ControlStore } from './controlStore.ts';
 import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
+import type { JobQueries } from './jobQueries.ts';
 import { type Change, type Instant, JobStore, type News } from './jobStore.ts';
 import { migrate } from './schema.ts';
 
@@ -28,7 +29,9 @@ export interface Call extends Instant {
 }
 
 /** Who claims asks the controls first. */
-export type StoreCalls = Omit<JobStore, 'newsSince' | 'publish' | 'claim'> & ControlStore;
+export type StoreCalls = Omit<JobStore, 'newsSince' | 'publish' | 'claim' | 'queries'> &
+  JobQueries &
+  ControlStore;
 export type StoreMethod = keyof StoreCalls;
 
 export type Answer =
@@ -208,7 +211,7 @@ function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & 
       const isAfterWait = performance.now() - waitedUntil < afterWaitMs;
       return { call, value: store.lapsed({ now, monotonic }, isAfterWait) };
     }
-    const owner = (method in controls ? controls : store) as StoreCalls;
+    const owner = [controls, store.queries, store].find((each) => method in each) as StoreCalls;
     const act = owner[method] as (at: Instant, ...args: unknown[]) => unknown;
     return { call, value: act.call(owner, { now, monotonic }, ...args) };
   } catch (error) {

@@ -67,6 +67,17 @@ export class LimitStore {
     return next === Infinity ? null : next;
   }
 
+  /** What may start by now waits for a slot, and for nothing else. */
+  ripen(at: Instant): void {
+    const keyed = this.#statements.all<{ name: string; concurrencyKey: string }>(
+      `UPDATE jobs SET stage = 2 WHERE stage = 0 AND notBefore <= :now AND concurrencyKey IS NOT NULL
+       RETURNING name, concurrencyKey`,
+      { now: at.now },
+    );
+    this.#statements.run('UPDATE jobs SET stage = 1 WHERE stage = 0 AND notBefore <= :now', { now: at.now });
+    for (const { name, concurrencyKey } of keyed) this.refill(name, concurrencyKey);
+  }
+
   /** After a job of this key came to rest, or was alive and is no more. */
   refill(name: string, concurrencyKey: string): void {
     const key = { name, concurrencyKey };

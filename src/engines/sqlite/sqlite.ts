@@ -30,8 +30,8 @@ import {
 import { freshJob } from '../jobFacts.ts';
 import { scheduleFrom } from './controlStore.ts';
 import type { Answer, Call, Committed, OpenOrder, StoreCalls, StoreMethod } from './databaseThread.ts';
+import { type QueuePlace, queueFirst } from './jobQueries.ts';
 import { fromRow, type JobRow, settingsFrom } from './jobRow.ts';
-import { type QueuePlace, queueFirst } from './jobStore.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const answersATurn = 32;
