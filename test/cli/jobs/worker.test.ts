@@ -171,6 +171,26 @@ test('SIGTERM: jobs that are not done within the grace are handed back, and the 
   expect((await next.ended).code).toBe(0);
 });
 
+test('SIGTERM: what is done within the grace is not handed back, and nothing more is claimed', async () => {
+  const unstuck = new JobCommands();
+  const worker = await unstuck.work('--grace', '1h', '--concurrency', '1');
+  const gate = join(unstuck.cwd, 'gate');
+  const live = await unstuck.submit('gated', { gate });
+  const waiting = await unstuck.submit('ways', 'return');
+  await unstuck.until(live, 'running');
+  worker.process.kill('SIGTERM');
+  await worker.printed('1 job may go on for 1 h');
+  writeFileSync(gate, '');
+  const { code, stdout } = await worker.ended;
+  expect(code).toBe(0);
+  expect(stdout).toContain('stopped: 0 jobs handed back');
+  const jobs = await unstuck.json<JobStatus[]>('list');
+  expect(jobs.map(({ id, state }) => [id, state])).toEqual([
+    [waiting, 'queued'],
+    [live, 'completed'],
+  ]);
+});
+
 test('the second SIGTERM stops at once; nothing of its jobs is left, and they are found again', async () => {
   const unstuck = new JobCommands();
   const worker = await unstuck.work('--grace', '1h');
