@@ -12,13 +12,26 @@ const example = 'For example: export const jobs = { invoices };';
 export async function loadRegistry(path: string): Promise<Jobs> {
   if (!existsSync(path)) throw new ConfigurationError(path, expected, 'no file');
   const module = await importedFrom(path);
-  const registry = module.jobs ?? module.default;
+  const registry = registryOf(module);
   if (typeof registry !== 'object' || registry === null || Array.isArray(registry))
     throw new ConfigurationError(path, expected, `one that exports ${namesOf(module)}`, example);
   if ('run' in registry || 'chunks' in registry)
     throw new ConfigurationError(path, expected, 'a single job without a name', example);
   if (Object.keys(registry).length === 0) throw new ConfigurationError(path, expected, 'no job', example);
   return registry as Jobs;
+}
+
+/** What CommonJS exports is the default here, its names only where Node could tell them; so is what was compiled to it. */
+function registryOf({ jobs, default: whole }: Record<string, unknown>): unknown {
+  const inner = whole as { jobs?: unknown; default?: unknown; __esModule?: true } | null | undefined;
+  if (jobs !== undefined) return jobs;
+  if (inner?.__esModule === true) return inner.jobs ?? inner.default;
+  return isRegistry(inner?.jobs) ? inner.jobs : whole;
+}
+
+/** A job may be called `jobs`. */
+function isRegistry(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !('run' in value || 'chunks' in value);
 }
 
 async function importedFrom(path: string): Promise<Record<string, unknown>> {

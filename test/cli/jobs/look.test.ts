@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
@@ -43,6 +43,25 @@ test('list filters by state, name and time, newest first, and says when there ar
   expect(queue).toEqual({ length: 2, oldest: submittedAt });
   expect(lastHour).toMatchObject({ cancelled: 1, timedOut: 0, timeouts: { queue: 0 } });
   expect((await unstuck.run('stats')).stdout).toMatch(/cancelled +1 +1\n[\s\S]*\n2 waiting, the oldest for /);
+});
+
+test.each([
+  ['jobs.mjs', 'export const jobs = { hello: { run() {} } };'],
+  ['jobs.js', 'export default { hello: { run() {} } };'],
+  ['jobs.ts', 'export const jobs = { hello: { run(input: string): string { return input; } } };'],
+  ['jobs.cjs', 'module.exports = { jobs: { hello: { run() {} } } };'],
+  ['jobs.cjs', "exports['j' + 'obs'] = { hello: { run() {} } };"],
+  ['jobs.cjs', 'module.exports = { hello: { run() {} } };'],
+  ['jobs.cjs', 'module.exports = { hello: { run() {} }, jobs: { run() {} } };'],
+  [
+    'jobs.cjs',
+    "Object.defineProperty(exports, '__esModule', { value: true }); exports.default = { hello: { run() {} } };",
+  ],
+])('a module exports its jobs as it likes: %s, %s', async (file, text) => {
+  const unstuck = new JobCommands();
+  writeFileSync(join(unstuck.cwd, file), text);
+  const { code, stderr } = await unstuck.run('submit', file, 'hello');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });
 
 test('one key gives one job; another input with it is refused', async () => {

@@ -209,6 +209,22 @@ test('the second SIGTERM stops at once; nothing of its jobs is left, and they ar
   await next.ended;
 });
 
+test('work --inspect serves the page of what it runs; a port that is taken is said', async () => {
+  const unstuck = new JobCommands();
+  const worker = await unstuck.work('--inspect');
+  const id = await unstuck.submit('ways', 'never');
+  await unstuck.until(id, 'running');
+  const [, url = ''] = /(http:[^"#\s]+)#token=/.exec(await worker.printed(/http:\S+#token=/)) ?? [];
+  const answer = (await (await fetch(`${url}jobs`)).json()) as { jobs: JobStatus[] };
+  expect(answer.jobs).toMatchObject([{ id, state: 'running' }]);
+  const { port } = new URL(url);
+  const second = await unstuck.run('work', registry, '--inspect', port);
+  expect(second.code).toBe(2);
+  expect(second.stderr).toContain(`--inspect: expected a port that is free, got ${port}, which is taken.`);
+  worker.process.kill('SIGKILL');
+  await worker.ended;
+});
+
 test('a worker whose reader has gone works on', async () => {
   const unstuck = new JobCommands();
   const worker = await unstuck.work();
