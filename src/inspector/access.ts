@@ -20,6 +20,12 @@ export interface Refusal {
 
 export const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
 
+/** As browsers write the address of a host that is listened on. */
+export function namesOf(host: string): string[] {
+  const name = URL.parse(`http://${host.includes(':') ? `[${host}]` : host}/`)?.hostname;
+  return name === undefined ? [] : [name];
+}
+
 /** Null: it may read. */
 export function refuseReading(request: IncomingMessage, rules: AccessRules): Refusal | null {
   return refuseHost(request, rules) ?? refuseForeign(request);

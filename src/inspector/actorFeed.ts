@@ -57,7 +57,7 @@ export class ActorFeed {
   }
 
   #begin(): void {
-    for (const root of this.#inspection.roots()) this.#observe(root);
+    for (const root of this.#inspection.roots()) this.#observe(root, false);
     this.#unwatch = this.#inspection.watchRoots((root) => this.#observe(root));
   }
 
@@ -69,31 +69,28 @@ export class ActorFeed {
     this.#jobs = 0;
   }
 
-  #observe({ ref, name, parent, isJob }: RootActor): void {
-    if (isJob && !this.#hasRoom()) return;
-    const { unsubscribe } = ref.system.inspect({
-      // Whatever is wrong here must not reach the chart that is looked at.
-      next: (event) => {
-        try {
-          this.#tell(event);
-        } catch (error) {
-          this.#logger.error({ err: error }, `inspect: ${(error as Error).message}`);
-        }
-      },
-    });
+  #observe({ ref, name, parent, isJob }: RootActor, isNew = true): void {
+    if (isJob && !this.#hasRoom(isNew)) return;
+    const observations = [
+      ref.system.inspect({ next: (event) => this.#guarded(() => this.#tell(event)) }),
+      // Of a chart that broke, nothing else is told.
+      ...(isJob ? [ref.subscribe({ error: () => this.#over(ref) })] : []),
+    ];
     if (isJob) this.#jobs += 1;
     this.#observed.set(ref, () => {
-      unsubscribe();
+      for (const observation of observations) observation.unsubscribe();
       if (isJob) this.#jobs -= 1;
     });
     this.#register(ref, name, parent);
   }
 
-  #hasRoom(): boolean {
+  #hasRoom(isNew: boolean): boolean {
+    if (this.#jobs >= mostJobs) return false;
+    if (!isNew) return true;
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) this.#newInSecond = 0;
     this.#second = second;
-    if (this.#jobs >= mostJobs || this.#newInSecond >= newJobsASecond) return false;
+    if (this.#newInSecond >= newJobsASecond) return false;
     this.#newInSecond += 1;
     return true;
   }
@@ -108,8 +105,8 @@ export class ActorFeed {
       machine: logic?.states === undefined ? null : (logic as AnyStateMachine),
     };
     this.#known.set(ref, actor);
-    const snapshot = ref.getSnapshot();
-    for (const watcher of this.#watchers) watcher.registered(actor, snapshot);
+    const snapshot = snapshotOf(ref);
+    this.#each((watcher) => watcher.registered(actor, snapshot));
     for (const child of childrenOf(snapshot)) this.#register(child, nameOf(child), ref);
   }
 
@@ -124,16 +121,46 @@ export class ActorFeed {
     if (inspected.type === '@xstate.event') {
       const source = inspected.sourceRef as AnyActorRef | undefined;
       const from = (source && this.#known.get(source)) ?? null;
-      for (const watcher of this.#watchers) watcher.received(actor, inspected.event, from);
+      this.#each((watcher) => watcher.received(actor, inspected.event, from));
     } else if (inspected.type === '@xstate.snapshot') {
       const { snapshot, event } = inspected;
-      for (const watcher of this.#watchers) watcher.moved(actor, snapshot, event);
-      if (snapshot.status === 'active') return;
-      for (const watcher of this.#watchers) watcher.stopped(actor);
-      this.#known.delete(ref);
-      this.#observed.get(ref)?.();
-      this.#observed.delete(ref);
+      this.#each((watcher) => watcher.moved(actor, snapshot, event));
+      if (snapshot.status !== 'active') this.#over(ref);
     }
+  }
+
+  #over(ref: AnyActorRef): void {
+    const actor = this.#known.get(ref);
+    if (actor === undefined) return;
+    for (const [child, { parent }] of this.#known) if (parent === actor) this.#over(child);
+    this.#known.delete(ref);
+    this.#each((watcher) => watcher.stopped(actor));
+    this.#observed.get(ref)?.();
+    this.#observed.delete(ref);
+  }
+
+  /** Whatever is wrong with one must not reach the others, nor the chart that is looked at. */
+  #each(tell: (watcher: ActorWatcher) => void): void {
+    for (const watcher of this.#watchers) this.#guarded(() => tell(watcher));
+  }
+
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#logger.error({ err: error }, `inspect: ${(error as Error).message}`);
+    }
+  }
+}
+
+const blank: Snapshot<unknown> = { status: 'active', output: undefined, error: undefined };
+
+/** XState tells of an actor before it has a snapshot that could be read. */
+function snapshotOf(ref: AnyActorRef): Snapshot<unknown> {
+  try {
+    return ref.getSnapshot() ?? blank;
+  } catch {
+    return blank;
   }
 }
 

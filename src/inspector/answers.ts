@@ -1,10 +1,11 @@
 // What the server answers and tells, as it arrives in the page: made from the types that the server has, so that page.js,
 // which is checked against it, cannot part from them.
 
-import type { JobStatus } from '../index.ts';
+import type { JobStatus, Stats } from '../index.ts';
 import type { DrawnChart } from './chartLayout.ts';
 import type { FeedFacts, LiveLine } from './feed.ts';
 import type { JobDetail } from './jobDetail.ts';
+import type { JobSummary, Queue } from './requests.ts';
 
 /** After JSON: a date is text. */
 type Told<T> = T extends Date
@@ -19,13 +20,12 @@ export type ToldChart = Told<DrawnChart>;
 export type ToldLine = Told<LiveLine>;
 export type ToldFacts = Told<FeedFacts>;
 
-export interface ToldQueue {
-  readonly length: number;
-  readonly next: ToldStatus | null;
-}
+export type ToldQueue = Told<Queue>;
+export type ToldSummary = Told<JobSummary>;
+export type ToldStats = Told<Stats>;
 
 export interface ToldPage {
-  readonly jobs: readonly ToldStatus[];
+  readonly jobs: readonly ToldSummary[];
   /** Where the next one begins; null: there is none. */
   readonly next: string | null;
 }
@@ -34,6 +34,7 @@ export interface ToldPage {
 export interface Answers {
   chart: ToldChart;
   queue: ToldQueue;
+  stats: ToldStats;
   [list: `jobs?${string}`]: ToldPage;
   [job: `jobs/${string}`]: ToldDetail;
 }

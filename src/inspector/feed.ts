@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Health, JobProcessor, JobState, JobStatus, Jobs } from '../index.ts';
 import { jobStates } from '../machines/states.ts';
+import type { Inspection } from '../runtime/inspection.ts';
 
 const intervalMs = 250;
 /** Counts and health ask the engine: not with each message. */
@@ -52,17 +53,20 @@ interface Page {
 
 export class Feed {
   readonly #processor: JobProcessor<Jobs>;
+  readonly #inspection: Inspection;
   readonly #pages = new Set<Page>();
   #timer: NodeJS.Timeout | null = null;
   #rounds = 0;
   #transitions: Came[] = [];
   /** As last told, as text, by job. */
   #told = new Map<string, string>();
+  #toldFacts = '';
   #facts: Facts = { counts: null, health: null };
   readonly #listener: (status: JobStatus) => void;
 
-  constructor(processor: JobProcessor<Jobs>) {
+  constructor(processor: JobProcessor<Jobs>, inspection: Inspection) {
     this.#processor = processor;
+    this.#inspection = inspection;
     this.#listener = ({ id, name, state }) => {
       if (this.#transitions.length < mostTransitions) this.#transitions.push([id, name, state]);
     };
@@ -84,8 +88,10 @@ export class Feed {
       if (this.#pages.size === 0) this.#rest();
     });
     this.#pages.add(page);
-    if (this.#timer === null) this.#begin();
-    this.#round();
+    if (this.#timer === null) {
+      this.#begin();
+      this.#round();
+    } else this.#catchUp(page);
   }
 
   close(): void {
@@ -113,6 +119,8 @@ export class Feed {
     const now = new Map<string, string>();
     for (const status of this.#processor.activeJobs.values())
       now.set(status.id, JSON.stringify(lineOf(status)));
+    for (const status of this.#inspection.zombies())
+      if (!now.has(status.id)) now.set(status.id, JSON.stringify(lineOf(status)));
     const changed = [...now].filter(([id, line]) => this.#told.get(id) !== line).map(([, line]) => line);
     const gone = [...this.#told.keys()].filter((id) => !now.has(id));
     const facts = JSON.stringify({
@@ -122,16 +130,25 @@ export class Feed {
       ...this.#facts,
     } satisfies FeedFacts);
     const part = `data: {"jobs":[${changed.join()}],"gone":${JSON.stringify(gone)},"facts":${facts}}\n\n`;
-    const whole = () =>
-      `data: {"isWhole":true,"jobs":[${[...now.values()].join()}],"gone":[],"facts":${facts}}\n\n`;
     this.#told = now;
+    this.#toldFacts = facts;
     this.#transitions = [];
     for (const page of this.#pages) {
       const { response } = page;
       if (response.writableNeedDrain) continue;
-      response.write(page.isBehind ? whole() : part);
-      page.isBehind = response.writableNeedDrain;
+      if (page.isBehind) this.#catchUp(page);
+      else {
+        response.write(part);
+        page.isBehind = response.writableNeedDrain;
+      }
     }
+  }
+
+  /** Everything, as of the last round: however many pages come, there is one round for all. */
+  #catchUp(page: Page): void {
+    const jobs = [...this.#told.values()].join();
+    page.response.write(`data: {"isWhole":true,"jobs":[${jobs}],"gone":[],"facts":${this.#toldFacts}}\n\n`);
+    page.isBehind = page.response.writableNeedDrain;
   }
 
   #ask(): void {

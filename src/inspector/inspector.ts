@@ -14,27 +14,25 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import {
-  ConfigurationError,
-  InputError,
-  JobNotFoundError,
-  type JobProcessor,
-  type JobState,
-  type JobStatus,
-  type Jobs,
-  type ListQuery,
-} from '../index.ts';
+import { ConfigurationError, InputError, JobNotFoundError, type JobProcessor, type Jobs } from '../index.ts';
 import { jobMachine } from '../machines/job.ts';
 import type { Inspection } from '../runtime/inspection.ts';
-import { type AccessRules, loopbackNames, refuseActing, refuseReading, refuseSocket } from './access.ts';
-import { bodyOf } from './actBody.ts';
+import { checkNumber } from '../runtime/settings.ts';
+import {
+  type AccessRules,
+  loopbackNames,
+  namesOf,
+  refuseActing,
+  refuseReading,
+  refuseSocket,
+} from './access.ts';
 import { ActorFeed } from './actorFeed.ts';
 import { layOut } from './chartLayout.ts';
 import { Feed } from './feed.ts';
-import { type JobDetail, jobDetail } from './jobDetail.ts';
 import { JobLines } from './jobLines.ts';
 import { checkMount, placeOf } from './mount.ts';
 import { Redaction } from './redaction.ts';
+import { Requests } from './requests.ts';
 import { InspectorSockets, type Protocol } from './sockets.ts';
 import { type StatelyWire, statelyWire } from './stately.ts';
 import { xstate4Watcher } from './xstate4.ts';
@@ -104,7 +102,6 @@ const securityHeaders = {
 class PageInspector implements Inspector {
   url: string | null = null;
   readonly token: string;
-  readonly #processor: JobProcessor<Jobs>;
   readonly #logger: Logger;
   readonly #rules: AccessRules;
   readonly #feed: Feed;
@@ -112,7 +109,10 @@ class PageInspector implements Inspector {
   readonly #inspection: Inspection;
   readonly #redaction: Redaction;
   readonly #lines = new JobLines();
-  readonly #unwatchLines: () => void;
+  readonly #requests: Requests;
+  #unwatchLines: (() => void) | null = null;
+  #forget: (() => void) | null = null;
+  #isClosed = false;
   readonly #sockets: InspectorSockets;
   readonly #isStately: boolean;
   #server: Server | null = null;
@@ -126,22 +126,27 @@ class PageInspector implements Inspector {
     stately: StatelyWire | null,
   ) {
     this.#redaction = new Redaction(redact);
-    this.#processor = processor;
     this.#inspection = inspection;
     this.#logger = logger;
     this.token = token ?? randomBytes(24).toString('base64url');
-    const names = [...loopbackNames, ...(host === undefined ? [] : [host]), ...allowedHosts];
+    const names = [...loopbackNames, ...(host === undefined ? [] : namesOf(host)), ...allowedHosts];
     this.#rules = {
       hosts: new Set(names.map((name) => name.toLowerCase())),
       token: this.token,
       origins: new Set(allowedOrigins),
     };
-    this.#feed = new Feed(processor);
+    this.#feed = new Feed(processor, inspection);
+    this.#requests = new Requests({
+      processor,
+      inspection,
+      logger,
+      lines: this.#lines,
+      redaction: this.#redaction,
+    });
     this.#mount = checkMount(path);
     // Servers are given them alone.
     this.handle = this.handle.bind(this);
     this.upgrade = this.upgrade.bind(this);
-    this.#unwatchLines = inspection.watchLines((line) => this.#lines.add(line));
     this.#isStately = stately !== null;
     this.#sockets = new InspectorSockets(this.#protocols(stately), logger);
   }
@@ -155,6 +160,12 @@ class PageInspector implements Inspector {
     protocols.set('/xstate', { greeting: isGreeting, begin: begin(xstate4Watcher) });
     if (stately !== null) protocols.set('/stately', { greeting: null, begin: begin(stately) });
     return protocols;
+  }
+
+  /** From here on it has to be closed. */
+  open(): void {
+    this.#unwatchLines = this.#inspection.watchLines((line) => this.#lines.add(line));
+    this.#forget = this.#inspection.onStop(() => this.close());
   }
 
   async listen(port: number, host: string): Promise<void> {
@@ -189,19 +200,24 @@ class PageInspector implements Inspector {
     socket.on('error', () => {});
     const refusal = refuseSocket(request, this.#rules);
     const pathname = place?.address.pathname ?? '/';
-    if (refusal !== null) turnAway(socket, refusal.status, refusal.message);
+    if (this.#isClosed) turnAway(socket, 503, 'the inspector is closed');
+    else if (refusal !== null) turnAway(socket, refusal.status, refusal.message);
     else if (!this.#sockets.accept(pathname, request, socket, head))
       turnAway(socket, 404, `${pathname}: no such WebSocket`);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#isClosed) return send(response, 503, { error: 'the inspector is closed' });
     const place = placeOf(request, this.#mount);
     const isAct = request.method === 'POST';
     const refusal = (isAct ? refuseActing : refuseReading)(request, this.#rules);
     if (refusal !== null) return send(response, refusal.status, { error: refusal.message });
     if (place === null) return send(response, 404, { error: `${request.url}: no such page` });
     const { pathname, searchParams } = place.address;
-    if (isAct) return this.#act(pathname, request, response);
+    if (isAct) {
+      const { status, answer } = await this.#requests.act(pathname, request);
+      return send(response, status, answer);
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { error: 'GET or POST' });
     if (place.redirect !== null)
@@ -212,10 +228,8 @@ class PageInspector implements Inspector {
       this.#chart ??= JSON.stringify(layOut(jobMachine));
       return send(response, 200, this.#chart, 'application/json');
     }
-    if (pathname === '/queue') return send(response, 200, await this.#queue());
-    if (pathname === '/jobs') return send(response, 200, await this.#list(searchParams));
-    const id = /^\/jobs\/([^/]+)$/.exec(pathname)?.[1];
-    if (id !== undefined) return send(response, 200, await this.#detail(decodeURIComponent(id)));
+    const read = await this.#requests.read(pathname, searchParams);
+    if (read !== null) return send(response, 200, read);
     if (pathname === '/library.js')
       return send(
         response,
@@ -233,67 +247,11 @@ class PageInspector implements Inspector {
     response.writeHead(200, { 'content-type': found.type }).end(readFileSync(found.file));
   }
 
-  #detail(id: string): Promise<JobDetail> {
-    return jobDetail(id, {
-      processor: this.#processor,
-      inspection: this.#inspection,
-      lines: this.#lines,
-      redaction: this.#redaction,
-    });
-  }
-
-  async #list(params: URLSearchParams): Promise<{ jobs: JobStatus[]; next: string | null }> {
-    const limit = Math.min(Number(params.get('limit') ?? 50), 500);
-    const date = (name: string) => (params.has(name) ? new Date(params.get(name) as string) : undefined);
-    const query: ListQuery<string> = {
-      state: (params.get('state') as JobState | null) ?? undefined,
-      name: params.get('name') ?? undefined,
-      key: params.get('key') ?? undefined,
-      from: date('from'),
-      before: date('before'),
-      after: params.get('after') ?? undefined,
-      limit,
-    };
-    const jobs: JobStatus[] = [];
-    for await (const job of this.#processor.list(query)) jobs.push(this.#redaction.redacted(job));
-    return { jobs, next: jobs.length === limit ? (jobs.at(-1)?.id ?? null) : null };
-  }
-
-  /** How many wait, and the one that is next: how long it has waited says how far behind the processor is. */
-  async #queue(): Promise<{ length: number; next: JobStatus | null }> {
-    const length = await this.#processor.jobQueue.size();
-    for await (const id of this.#processor.jobQueue) {
-      // Started meanwhile, and gone: asked again next time.
-      const next = await this.#processor.get(id).then(
-        async (job) => this.#redaction.redacted(await job.status()),
-        () => null,
-      );
-      return { length, next };
-    }
-    return { length, next: null };
-  }
-
-  async #act(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { by, reason } = await bodyOf(request);
-    const who = `${by ?? 'somebody'} at ${request.socket.remoteAddress}`;
-    const [, id = '', act = ''] = /^\/jobs\/([^/]+)\/(cancel|timeout|retry)$/.exec(pathname) ?? [];
-    if (pathname === '/drain') {
-      this.#logger.warn({ who }, `drain asked for on the page by ${who}`);
-      this.#processor.drain().catch((error) => this.#logger.error({ err: error }, `drain: ${error.message}`));
-      return send(response, 202, { drain: 'begun' });
-    }
-    if (act === '') return send(response, 404, { error: `${pathname}: no such act` });
-    const job = await this.#processor.get(decodeURIComponent(id));
-    this.#logger.warn({ who, jobId: job.id }, `${act} of job ${job.id} asked for on the page by ${who}`);
-    const told = (status: JobStatus) => send(response, 200, this.#redaction.redacted(status));
-    if (act === 'cancel') return told(await job.cancel(reason ?? `by ${who}`));
-    if (act === 'timeout') return told(await this.#processor.timeoutJob(job.id));
-    return told(await (await this.#processor.retry(job.id)).status());
-  }
-
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#feed.close();
-    this.#unwatchLines();
+    this.#unwatchLines?.();
+    this.#forget?.();
     this.#sockets.close();
     const server = this.#server;
     if (server === null) return;
@@ -315,10 +273,17 @@ export async function startInspector(
   logger: Logger,
   options: InspectOptions,
 ): Promise<Inspector> {
+  const { port = 0, host = '127.0.0.1' } = options;
   const stately = options.stately === true ? await statelyWire() : null;
   const inspector = new PageInspector(processor, inspection, logger, options, stately);
-  const { port = 0, host = '127.0.0.1' } = options;
+  checkNumber(
+    'port',
+    port ?? undefined,
+    'a whole number from 0 to 65535, or null',
+    (n) => n >= 0 && n < 65536 && Number.isInteger(n),
+  );
   if (port !== null) await inspector.listen(port, host);
+  inspector.open();
   return inspector;
 }
 
@@ -335,6 +300,8 @@ function send(response: ServerResponse, status: number, body: unknown, type = 'a
 
 function turnAway(socket: Duplex, status: number, message: string): void {
   const body = JSON.stringify({ error: message });
+  // Whether or not the other side ends its own half.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );

@@ -1,6 +1,7 @@
 // Everything that is known of one job, for the one page that shows it: its status, and what its code was given, has stored and
 // has said. Redacted and bounded.
 
+import { type Logger, symbols } from 'pino';
 import type { JobProcessor, JobStatus, Jobs } from '../index.ts';
 import type { JobChartContext } from '../machines/jobMessages.ts';
 import type { Inspection } from '../runtime/inspection.ts';
@@ -21,7 +22,8 @@ export interface JobDetail extends JobStatus {
 export interface LogLine {
   /** Wall ms; null where the log has none. */
   readonly at: number | null;
-  readonly level: number;
+  /** `info`, `error`; or one of the app's own. */
+  readonly level: string;
   readonly msg: string;
   readonly fields: Record<string, unknown>;
 }
@@ -30,32 +32,46 @@ export interface DetailSources {
   readonly processor: JobProcessor<Jobs>;
   readonly inspection: Inspection;
   readonly lines: JobLines;
+  /** That wrote the lines. */
+  readonly logger: Logger;
   readonly redaction: Redaction;
 }
 
 /** Throws JobNotFoundError. */
 export async function jobDetail(id: string, sources: DetailSources): Promise<JobDetail> {
-  const { processor, inspection, lines, redaction } = sources;
+  const { processor, inspection, logger, lines, redaction } = sources;
   const stored = await inspection.stored(id);
   const status = await (await processor.get(id)).status();
   const shown = (json: string | null) => (json === null ? null : redaction.shownText(json));
   const context: JobChartContext | null = inspection.contextOf(id);
   return {
-    ...redaction.redacted(status),
+    ...told(status, redaction),
     input: shown(stored.input),
     checkpoint: shown(stored.checkpoint),
     result: shown(stored.result),
     context: context === null ? null : redaction.shownOfChart(context),
-    lines: lines.of(id).map((line) => lineOf(line, redaction)),
+    lines: lines.of(id).map((line) => lineOf(line, logger, redaction)),
   };
 }
 
-function lineOf(line: string, redaction: Redaction): LogLine {
+/** Texts cut, however many attempts there were. */
+function told(status: JobStatus, redaction: Redaction): JobStatus {
+  const { failure, history, ...rest } = redaction.status(status);
+  const shown = <T>(value: T) => redaction.shown(value) as T;
+  return { ...rest, failure: shown(failure), history: history.map(shown) };
+}
+
+/** Under which key pino writes the text of a line. Not among its types. */
+const { messageKeySym } = symbols as unknown as { readonly messageKeySym: symbol };
+
+function lineOf(line: string, logger: Logger, redaction: Redaction): LogLine {
+  const key = (logger as unknown as Record<symbol, string | undefined>)[messageKeySym] ?? 'msg';
   // What every line of the job repeats is said by the page already.
-  const { time, level, msg, pid, hostname, name, jobId, job, attempt, ...fields } = parsed(line);
+  const { time, level, [key]: msg, pid, hostname, name, jobId, job, attempt, ...fields } = parsed(line);
+  const at = typeof time === 'number' ? time : Date.parse(String(time));
   return {
-    at: typeof time === 'number' ? time : null,
-    level: typeof level === 'number' ? level : 30,
+    at: Number.isNaN(at) ? null : at,
+    level: typeof level === 'number' ? (logger.levels?.labels[level] ?? String(level)) : String(level ?? ''),
     msg: typeof msg === 'string' ? msg : '',
     fields: redaction.shown(fields) as Record<string, unknown>,
   };

@@ -5,6 +5,10 @@
 const linesAJob = 100;
 const longestLine = 4_000;
 const charactersAGeneration = 2_000_000;
+/** Of an entry beside its text, as characters. */
+const overhead = 100;
+/** A longer line is not even parsed. */
+const longestParsed = 1_000_000;
 
 export class JobLines {
   #older = new Map<string, string[]>();
@@ -15,11 +19,12 @@ export class JobLines {
   add(line: string): void {
     const id = jobOf(line);
     if (id === null) return;
-    const kept = line.length <= longestLine ? line : `{"msg":"(a line of ${line.length} characters)"}`;
+    const kept = line.length <= longestLine ? line : shortened(line);
     const lines = this.#younger.get(id);
-    if (lines === undefined) this.#younger.set(id, [kept]);
+    // A text of its own: a part of the line would keep all of it.
+    if (lines === undefined) this.#younger.set(Buffer.from(id).toString(), [kept]);
     else if (lines.push(kept) > 2 * linesAJob) lines.splice(0, linesAJob);
-    this.#characters += kept.length;
+    this.#characters += kept.length + overhead;
     if (this.#characters < charactersAGeneration) return;
     this.#older = this.#younger;
     this.#younger = new Map();
@@ -32,11 +37,28 @@ export class JobLines {
   }
 }
 
-/** Every line of a job has its id, as the first of its own fields; nothing is parsed for it. */
+/** Each line of a job has its id, and behind it its name, as its own fields. The app's logger may have a `jobId`, too. */
 function jobOf(line: string): string | null {
-  const mark = '"jobId":"';
-  const at = line.indexOf(mark);
-  if (at === -1) return null;
-  const from = at + mark.length;
-  return line.slice(from, line.indexOf('"', from));
+  const [mark, next] = ['"jobId":"', '","job":"'];
+  for (let at = line.indexOf(mark); at !== -1; at = line.indexOf(mark, at + 1)) {
+    const from = at + mark.length;
+    const to = line.indexOf('"', from);
+    if (line.startsWith(next, to)) return line.slice(from, to);
+  }
+  return null;
+}
+
+/** What can be said of it in a few words. */
+function shortened(line: string): string {
+  const length = { length: line.length };
+  if (line.length > longestParsed) return JSON.stringify(length);
+  try {
+    const short = Object.entries(JSON.parse(line)).map(([key, value]) => {
+      if (typeof value === 'string') return [key, value.length > 1000 ? `${value.slice(0, 1000)}…` : value];
+      return [key, typeof value === 'object' ? '…' : value];
+    });
+    return JSON.stringify({ ...Object.fromEntries(short.slice(0, 20)), ...length });
+  } catch {
+    return JSON.stringify(length);
+  }
 }

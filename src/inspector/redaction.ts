@@ -1,7 +1,9 @@
 // What a view may show of what apps put into jobs: a copy, with secrets replaced and long texts cut. The paths are those of
-// pino's `redact`, counted from the input, the checkpoint, the result, the log line or the event itself.
+// pino's `redact`, counted from the input, the checkpoint, the result, the log line or the event itself; or, from `status` on,
+// from the job's status.
 
 import redactor from '@pinojs/redact';
+import type { JobStatus } from '../index.ts';
 import { ConfigurationError, describeValue } from '../runtime/errors.ts';
 
 const longestText = 2_000;
@@ -14,6 +16,7 @@ const ownSecrets = ['token', 'input.token'];
 
 export class Redaction {
   readonly #redact: (value: object) => unknown;
+  readonly #redactStatus: (value: { status: JobStatus }) => { status: JobStatus };
 
   /** Throws ConfigurationError. */
   constructor(paths: readonly string[]) {
@@ -25,14 +28,17 @@ export class Redaction {
       );
     try {
       this.#redact = redactor({ paths: [...ownSecrets, ...paths], serialize: false });
+      const ofStatus = paths.filter((path) => path.startsWith('status.'));
+      const redact = redactor({ paths: ofStatus, serialize: false });
+      this.#redactStatus = (value) => (ofStatus.length === 0 ? value : (redact(value) as typeof value));
     } catch (error) {
       throw new ConfigurationError('redact', "paths as pino's redact takes", (error as Error).message);
     }
   }
 
-  /** Whole, but for its secrets. */
-  redacted<T extends object>(value: T): T {
-    return this.#redact(value) as T;
+  /** Of a job, whose own words are no payload: of the paths, those count that begin with `status.`. */
+  status(status: JobStatus): JobStatus {
+    return this.#redactStatus({ status }).status;
   }
 
   /** Of anything that is JSON. */
@@ -48,10 +54,17 @@ export class Redaction {
 
   /** Of an event or a context of our charts, in which a result is JSON text and a timeout may be off. */
   shownOfChart(value: unknown): unknown {
-    return this.#copy(value, (key, part) => {
-      if (key === 'result' && typeof part === 'string') return this.shownText(part);
-      return part === Infinity ? 'off' : bounded(key, part);
-    });
+    const { outcome, verdict } = Object(value);
+    const opened = (part: { result?: unknown }) =>
+      typeof part.result === 'string' ? { ...part, result: this.shownText(part.result) } : part;
+    const whole = {
+      ...Object(value),
+      ...(outcome ? { outcome: opened(outcome) } : {}),
+      ...(verdict ? { verdict: opened(verdict) } : {}),
+    };
+    return this.#copy(typeof value === 'object' && value !== null ? whole : value, (key, part) =>
+      part === Infinity ? 'off' : bounded(key, part),
+    );
   }
 
   #copy(value: unknown, replacer: (key: string, part: unknown) => unknown): unknown {

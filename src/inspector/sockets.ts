@@ -64,8 +64,7 @@ function serve(client: WebSocket, { greeting, begin }: Protocol, logger: Logger)
   client.on('message', (data, isBinary) => {
     if (greeting === null || isBinary || !greeting(parsed(data)))
       return client.close(policyViolation, 'expected no such message: this connection only reads');
-    end?.();
-    end = begin(send);
+    end ??= begin(send);
   });
   if (greeting === null) end = begin(send);
 }

@@ -4,6 +4,7 @@
 import type { AnyActorRef } from 'xstate';
 import type { StoredJob } from '../engines/engine.ts';
 import type { JobChartContext } from '../machines/jobMessages.ts';
+import type { JobStatus } from './status.ts';
 
 /** The root of an actor system of its own: the supervisor, one of those beside it, or a job. */
 export interface RootActor {
@@ -23,6 +24,10 @@ export interface Inspection {
   watchRoots(started: (root: RootActor) => void): () => void;
   /** `written` is called with each line of a job's log: JSON, as the logger redacted it. Returns what ends it. */
   watchLines(written: (line: string) => void): () => void;
+  /** `end` is called, and waited for, when the processor stops. Returns what takes that back. */
+  onStop(end: () => Promise<void>): () => void;
+  /** Attempts that could not be proven stopped and hold their slots, as their jobs are now. */
+  zombies(): JobStatus[];
   /** Throws JobNotFoundError. */
   stored(id: string): Promise<StoredJob>;
   /** Null where the job is not alive here. */

@@ -412,6 +412,7 @@ export class LiveJobs {
     const live = this.#attempts.get(token);
     if (live === undefined) return;
     live.job = job;
+    if (this.#zombies.has(token)) this.#zombies.set(token, job);
     logTransition(live.attempt.log, job);
   }
 

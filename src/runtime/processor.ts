@@ -58,6 +58,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
   readonly #rootWatchers = new Listeners<RootActor>();
   readonly #logTap: LogTap;
+  /** Inspectors that are open. */
+  readonly #atStop = new Set<() => Promise<void>>();
   #opening: Promise<Engine> | null = null;
   #supervision: Supervision | null = null;
   #stopping: Promise<void> | null = null;
@@ -192,6 +194,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   async #close(): Promise<void> {
     await this.drain({ graceSeconds: 0 });
+    await Promise.all([...this.#atStop].map((end) => end()));
     this.#supervision?.stop();
     this.#live.stop();
     await this.#isolations.close();
@@ -420,6 +423,11 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       watchRoots: (started) => this.#rootWatchers.add(started),
       watchLines: (written) => this.#logTap.watch(written),
       stored: async (id) => storedJob(await this.#open(), id),
+      onStop: (end) => {
+        this.#atStop.add(end);
+        return () => this.#atStop.delete(end);
+      },
+      zombies: () => this.#live.unconfirmed().map((job) => ({ ...statusOf(job), isUnconfirmed: true })),
       contextOf: (id) => this.#live.contextOf(id),
     };
     return startInspector(this as unknown as JobProcessor<Jobs>, inspection, this.#options.logger, options);

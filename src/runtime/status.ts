@@ -124,9 +124,12 @@ function dueOf(job: StoredJob): Due[] {
   ]);
 }
 
+/** Wall ms: the last that a Date can be. What is due later is off, for all that it matters. */
+const lastDate = 8.64e15;
+
 /** Without those that are off. */
 export function soonestFirst(due: readonly Due[]): Due[] {
-  return due.filter(({ at }) => at !== Infinity).sort((a, b) => a.at - b.at);
+  return due.filter(({ at }) => at <= lastDate).sort((a, b) => a.at - b.at);
 }
 
 function toDate(at: number | null): Date | null {

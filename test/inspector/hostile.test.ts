@@ -1,9 +1,10 @@
 // Clients that mean no good, and clients that are broken: each costs its own connection and nothing else.
 
-import { request } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defineJob, JobProcessor } from '../../src/index.ts';
+import { namesOf } from '../../src/inspector/access.ts';
 import type { Inspector } from '../../src/inspector/inspector.ts';
 import { capturedLog } from '../support/capturedLog.ts';
 import { wait } from '../support/spawnedHost.ts';
@@ -172,4 +173,95 @@ test('nobody looks: nothing is listened to', async () => {
   expect(processor.listenerCount('running')).toBe(1);
   socket.destroy();
   while (processor.listenerCount('running') > 0) await wait(10);
+});
+
+/** A WebSocket's request, word for word. */
+function rawUpgrade(path: string, host: string, options: { allowHalfOpen?: boolean } = {}) {
+  const { port } = new URL(inspector.url as string);
+  const socket = connect({ port: Number(port), host: '127.0.0.1', ...options }).on('error', () => {});
+  socket.resume();
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+  return socket;
+}
+
+test('a WebSocket to an address that is none costs its own connection', async () => {
+  for (const [path, host] of [
+    ['//', 'localhost'],
+    ['//', 'evil.example'],
+    ['http://[', 'localhost'],
+  ] as const) {
+    const socket = rawUpgrade(path, host);
+    await new Promise((resolve) => socket.once('close', resolve));
+  }
+  expect((await ask({ path: '/jobs' })).status).toBe(200);
+});
+
+test('who is refused and stays on the line keeps nothing open', async () => {
+  const sockets = Array.from({ length: 120 }, () =>
+    rawUpgrade('/nothing', 'evil.example', { allowHalfOpen: true }),
+  );
+  await Promise.all(
+    sockets.map((socket) => new Promise((resolve) => socket.once('end', resolve).once('close', resolve))),
+  );
+  expect((await ask({ path: '/jobs' })).status).toBe(200);
+  await inspector.close();
+  for (const socket of sockets) socket.destroy();
+});
+
+test('a page that comes and goes does not hurry the others', async () => {
+  const { body } = await fetch(new URL('events', inspector.url as string));
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  let messages = 0;
+  const reading = (async () => {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      messages += new TextDecoder().decode(value).split('data: ').length - 1;
+    }
+  })();
+  const beganAt = performance.now();
+  for (let n = 0; n < 60; n += 1) {
+    const stop = new AbortController();
+    await fetch(new URL('events', inspector.url as string), { signal: stop.signal });
+    stop.abort();
+  }
+  const rounds = (performance.now() - beganAt) / 250;
+  expect(messages).toBeLessThanOrEqual(rounds + 2);
+  await reader.cancel();
+  await reading;
+});
+
+test('with a page open the processor stops, and the page is told no more', async () => {
+  const { body } = await fetch(new URL('events', inspector.url as string));
+  await processor.stop();
+  for await (const _ of body ?? []);
+  expect(processor.listenerCount('running')).toBe(0);
+  await expect(fetch(inspector.url as string)).rejects.toThrow();
+});
+
+test('a closed one does nothing more, wherever it is mounted', async () => {
+  const mounted = await processor.inspect({ port: null });
+  await using server = createServer(mounted.handle).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await mounted.close();
+  const headers = { authorization: `Bearer ${mounted.token}` };
+  expect((await fetch(`${address}/events`)).status).toBe(503);
+  expect((await fetch(`${address}/jobs/${id}/cancel`, { method: 'POST', headers })).status).toBe(503);
+  expect(await state()).toBe('running');
+  expect(processor.listenerCount('running')).toBe(0);
+});
+
+test('one that cannot listen is refused, and leaves nothing behind', async () => {
+  const { port } = new URL(inspector.url as string);
+  await expect(processor.inspect({ port: Number(port) })).rejects.toThrow('EADDRINUSE');
+  await expect(processor.inspect({ port: 70_000 })).rejects.toThrow(
+    'port: expected a whole number from 0 to 65535, or null, got 70000.',
+  );
+});
+
+test('an address that is listened on is one by which it may be reached, as a browser writes it', () => {
+  expect(namesOf('::ffff:127.0.0.1')).toEqual(['[::ffff:7f00:1]']);
+  expect(namesOf('::1')).toEqual(['[::1]']);
+  expect(namesOf('Jobs.Example')).toEqual(['jobs.example']);
 });

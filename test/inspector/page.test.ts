@@ -151,6 +151,44 @@ describe.skipIf(!hasBrowser)('the live page', () => {
     browser.errors.length = 0;
   });
 
+  test('an address that is none shows the page, and the token counts where the page was open already', async () => {
+    await open(page, false);
+    for (const hash of ['#token=%', '#Jobs/%', '#job/%E0%A4%A', '#nonsense']) {
+      await page.goto(`${inspector.url}${hash}`);
+      await page.getByRole('button', { name: 'Now', exact: true }).waitFor();
+    }
+    browser.errors.length = 0;
+    await page.goto(`${inspector.url}#Now`);
+    const job = await processor.submit('hold', null);
+    await page.goto(`${inspector.url}#token=${inspector.token}`);
+    await page.getByRole('button', { name: new RegExp(job.id) }).click();
+    expect(page.url()).not.toContain(inspector.token);
+    await view('Cancel');
+    await view('Yes, cancel it');
+    await page.getByText('cancel: now cancelled').waitFor();
+  });
+
+  test('what jobs say of themselves is text, and never a part of the page', async () => {
+    const evil = '<img src=x onerror="document.title=1">';
+    const job = await processor.submit('hold', null, { idempotencyKey: evil, concurrencyKey: evil });
+    await open(page);
+    await page.getByRole('button', { name: new RegExp(job.id) }).click();
+    await job.cancel(evil);
+    await page.getByText(evil).first().waitFor();
+    expect(await page.title()).toBe('Unstuck');
+    expect(await page.locator('main img').count()).toBe(0);
+  });
+
+  test('an attempt that could not be stopped holds its slot in plain sight, though its job is over', async () => {
+    await open(page);
+    await processor.submit('deaf', null, { jobTimeoutSeconds: 0.5, graceSeconds: 0.1 });
+    await page.getByText('could not be proven stopped, holds its slot').waitFor();
+    await page.getByText('1 alive, 2 slots').waitFor();
+    await view('Health');
+    await page.getByText('1 of 2').waitFor();
+    await page.getByRole('definition').filter({ hasText: 'job: 1' }).waitFor();
+  });
+
   test('a list goes on page by page, and filters on the server', async () => {
     await processor.submitMany('steps', Array<number>(120).fill(0));
     await open(page);

@@ -46,6 +46,7 @@ const jobs = {
     process: ([n = 0]) => n + 1,
     result: (_: number, input: { password: string }) => ({ password: input.password, done: 'yes' }),
   }),
+  tricky: defineJob({ run: (_: null) => ({ result: 'no JSON' }) }),
   hold: defineJob({
     run: (_: null, { signal }) =>
       new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
@@ -56,7 +57,12 @@ let inspector: Inspector;
 let log: CapturedLog;
 beforeEach(async () => {
   log = capturedLog();
-  processor = await new JobProcessor({ engine: 'memory', jobs, logger: log.logger }).start();
+  processor = await new JobProcessor({
+    engine: 'memory',
+    jobs,
+    logger: log.logger,
+    maxConcurrentJobs: 100,
+  }).start();
   inspector = await processor.inspect({
     stately: true,
     redact: ['password'],
@@ -241,12 +247,57 @@ test('a thousand jobs at once: those that are shown are shown whole, the others 
   await untilTrue(() => events.length > 0);
   const all = await processor.submitMany('steps', Array<{ password: string }>(1000).fill({ password: '' }));
   await Promise.all(all.map((job) => job.result()));
-  const shown = events.filter(({ type, id }) => type === 'service.register' && id?.startsWith('steps'));
-  const stopped = () =>
-    new Set(events.filter(({ type }) => type === 'service.stop').map(({ sessionId }) => sessionId));
-  await untilTrue(() => shown.every(({ sessionId }) => stopped().has(sessionId)));
-  expect(shown.length).toBeGreaterThanOrEqual(50);
-  expect(shown.length).toBeLessThan(1000);
+  const of = (wanted: string) => events.filter(({ type }) => type === wanted);
+  const shown = () => of('service.register').filter(({ id }) => id?.startsWith('steps'));
+  await untilTrue(() => {
+    const stopped = new Set(of('service.stop').map(({ sessionId }) => sessionId));
+    return shown().length >= 50 && shown().every(({ sessionId }) => stopped.has(sessionId));
+  });
+  expect(shown().length).toBeLessThan(1000);
+});
+
+test('a job whose result has a text named result is told to its end, as any other', async () => {
+  const events = xstate4Receiver();
+  await untilTrue(() => events.length > 0);
+  const job = await processor.submit('tricky', null);
+  await job.result();
+  const registered = () => events.find(({ id }) => id?.includes(job.id));
+  await untilTrue(() =>
+    events.some(({ type, sessionId }) => type === 'service.stop' && sessionId === registered()?.sessionId),
+  );
+  expect(log.lines.filter((line) => line.startsWith('ERROR'))).toEqual([]);
+});
+
+test('nothing is said of an actor before it is registered', async () => {
+  const events = statelyReceiver();
+  await untilTrue(() => events.length > 0);
+  for (let n = 0; n < 10; n += 1) await (await processor.submit('steps', { password: '' })).result();
+  await untilTrue(() =>
+    events.some((event) => event.type === '@xstate.event' && event.event.type === 'verdict.stored'),
+  );
+  const known = new Set<string | undefined>([undefined]);
+  for (const event of events) {
+    if (event.type === '@xstate.actor') known.add(event.sessionId);
+    expect(known).toContain(event.sessionId);
+    if (event.type === '@xstate.event') expect(known).toContain(event.sourceId);
+  }
+  expect(log.lines.filter((line) => line.startsWith('ERROR'))).toEqual([]);
+});
+
+test('whoever looks is shown what lives, however many that are, and whoever looks again too', async () => {
+  await processor.submitMany('hold', Array<null>(60).fill(null));
+  await untilTrue(() => processor.activeJobs.size === 60);
+  for (const _ of [1, 2]) {
+    const receiver = new WebSocket(`ws://${address()}/xstate`);
+    let jobsShown = 0;
+    receiver.on('open', () => receiver.send('{"type":"xstate.inspecting"}'));
+    receiver.on('message', (data) => {
+      if (JSON.parse(String(data)).id?.startsWith('hold')) jobsShown += 1;
+    });
+    await untilTrue(() => jobsShown === 60);
+    receiver.terminate();
+    await wait(20);
+  }
 });
 
 test('a path that speaks nothing is answered so', async () => {

@@ -4,18 +4,19 @@ import { html, useEffect, useState } from './library.js';
 import { act, read } from './wire.js';
 import { seconds } from './words.js';
 
-/** @import { ToldQueue, ToldStatus } from '../answers.ts' */
+/** @import { ToldQueue, ToldStats, ToldSummary } from '../answers.ts' */
 /** @import { LiveFeed } from './feed.js' */
 
 export function Health(/** @type {{ feed: LiveFeed }} */ { feed }) {
   const { health, counts, limit } = feed.facts;
   const [queue, setQueue] = useState(/** @type {ToldQueue | null} */ (null));
-  const [ended, setEnded] = useState(/** @type {readonly ToldStatus[]} */ ([]));
+  const [stats, setStats] = useState(/** @type {ToldStats | null} */ (null));
+  const [ended, setEnded] = useState(/** @type {readonly ToldSummary[]} */ ([]));
   useEffect(() => {
     const look = () => {
       read('queue').then(setQueue, () => {});
-      const since = new Date(Date.now() - 86_400_000).toISOString();
-      read(`jobs?state=timedOut&from=${since}&limit=500`).then(
+      read('stats').then(setStats, () => {});
+      read('jobs?state=timedOut&limit=500').then(
         ({ jobs }) => setEnded(jobs),
         () => {},
       );
@@ -27,7 +28,7 @@ export function Health(/** @type {{ feed: LiveFeed }} */ { feed }) {
   const lastHour = ended.filter(
     ({ endedAt }) => endedAt !== null && Date.now() - new Date(endedAt).getTime() < 3_600_000,
   );
-  const kinds = Object.entries(Object.groupBy(lastHour, ({ timeout }) => timeout ?? 'job'));
+  const kinds = Object.entries(stats?.lastHour.timeouts ?? {}).filter(([, count]) => count > 0);
   const took = lastHour
     .map(({ stop }) => stop?.tookSeconds ?? null)
     .filter((value) => value !== null)
@@ -52,8 +53,8 @@ export function Health(/** @type {{ feed: LiveFeed }} */ { feed }) {
     <ul>${(health?.reasons ?? []).map((reason) => html`<li>${reason}</li>`)}</ul>
     <dl>
       <dt>waiting</dt><dd>${waits}</dd>
-      <dt>timed out in the last hour</dt><dd>${kinds.length === 0 ? 'none' : kinds.map(([kind, jobs]) => `${kind}: ${jobs?.length}`).join(', ')}</dd>
-      <dt>their stops took</dt><dd>${took.length === 0 ? 'none was needed' : `${took[took.length >> 1]} s in the middle, ${took.at(-1)} s at most`}</dd>
+      <dt>timed out in the last hour</dt><dd>${kinds.length === 0 ? 'none' : kinds.map(([kind, count]) => `${kind}: ${count}`).join(', ')}</dd>
+      <dt>stops of the last of them took</dt><dd>${took.length === 0 ? 'none was needed' : `${took[took.length >> 1]} s in the middle, ${took.at(-1)} s at most`}</dd>
       <dt>slots held</dt><dd>${feed.jobs.size} of ${limit}</dd>
       ${Object.entries(counts ?? {}).map(([state, count]) => html`<dt>${state}</dt><dd>${count}</dd>`)}
     </dl>

@@ -8,15 +8,6 @@ import { seconds, time } from './words.js';
 /** @import { ToldDetail } from '../answers.ts' */
 /** @import { LiveFeed } from './feed.js' */
 
-const levels = [
-  [60, 'fatal'],
-  [50, 'error'],
-  [40, 'warn'],
-  [30, 'info'],
-  [20, 'debug'],
-  [10, 'trace'],
-];
-
 function Facts(/** @type {{ job: ToldDetail, now: number }} */ { job, now }) {
   const { stop, failure, progress } = job;
   const { chunks, items, total } = progress;
@@ -96,10 +87,9 @@ function Lines(/** @type {{ job: ToldDetail }} */ { job }) {
     ${job.lines.length === 0 ? html`<p class="soft">Nothing was said while the page was served here.</p>` : null}
     <ol class="log">
       ${job.lines.map(({ at, level, msg, fields }) => {
-        const [, word] = levels.find(([least]) => level >= Number(least)) ?? [0, String(level)];
         const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
-        return html`<li class=${level >= 50 ? 'bad' : level >= 40 ? 'warn' : ''}>
-          <span class="soft">${at === null ? '' : new Date(at).toLocaleTimeString()}</span> ${word} ${msg}<span class="soft">${rest}</span>
+        return html`<li class=${level === 'error' || level === 'fatal' ? 'bad' : level === 'warn' ? 'warn' : ''}>
+          <span class="soft">${at === null ? '' : new Date(at).toLocaleTimeString()}</span> ${level} ${msg}<span class="soft">${rest}</span>
         </li>`;
       })}
     </ol>`;
@@ -118,9 +108,14 @@ export function Job(
   const [asked, setAsked] = useState(/** @type {string | null} */ (null));
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const line = feed.jobs.get(id);
+  const [failed, setFailed] = useState('');
   const look = () =>
-    read(`jobs/${encodeURIComponent(id)}`).then(setJob, (error) =>
-      setTold({ text: error.message, isBad: true }),
+    read(`jobs/${encodeURIComponent(id)}`).then(
+      (found) => {
+        setFailed('');
+        setJob(found);
+      },
+      (error) => setFailed(error.message),
     );
   useEffect(() => void look(), [line === undefined, line?.state, line?.rung, line?.chunks]);
   useEffect(() => {
@@ -130,7 +125,7 @@ export function Job(
   }, []);
   useEffect(() => void heading.current?.focus(), [job === null]);
   const back = html`<button onClick=${() => history.back()}>Back</button>`;
-  if (job === null) return html`<section><p class="soft">${told?.text ?? 'reading'}</p>${back}</section>`;
+  if (job === null) return html`<section><p class="soft">${failed || 'reading'}</p>${back}</section>`;
   const carryOut = async (/** @type {string} */ name) => {
     setAsked(null);
     setTold({ text: `${name}: under way`, isBad: false });
@@ -157,6 +152,7 @@ export function Job(
             <button class="danger" onClick=${() => carryOut(asked)}>Yes, ${asked === 'timeout' ? 'time it out' : `${asked} it`}</button>
             <button onClick=${() => setAsked(null)}>No</button></p>`
     }
+    ${failed === '' ? null : html`<p class="bad" role="alert">not up to date: ${failed}</p>`}
     <p role="status" class=${told?.isBad ? 'bad' : 'soft'}>${told?.text ?? ''}</p>
     <${Facts} job=${job} now=${feed.facts.at} />
     <${History} job=${job} />

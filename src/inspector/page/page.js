@@ -13,7 +13,7 @@ const views = ['Now', 'Chart', 'Jobs', 'Health'];
 /** `#Jobs/failed` or `#job/ID`: a view and what is chosen in it. */
 function usePlace() {
   const read = () => {
-    const [view = '', chosen = ''] = location.hash.slice(1).split('/').map(decodeURIComponent);
+    const [view = '', chosen = ''] = location.hash.slice(1).split('/').map(decoded);
     return { view: view === 'job' || views.includes(view) ? view : 'Now', chosen };
   };
   const [place, setPlace] = useState(read());
@@ -23,6 +23,15 @@ function usePlace() {
     return () => removeEventListener('hashchange', moved);
   }, []);
   return place;
+}
+
+/** Anybody can write an address. */
+function decoded(/** @type {string} */ part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return '';
+  }
 }
 
 function go(/** @type {string} */ view, chosen = '') {

@@ -3,11 +3,15 @@
 /** @import { ActAnswers, Answers } from '../answers.ts' */
 
 const tokenKey = 'unstuck.token';
-const fromHash = /^#token=(.+)$/.exec(location.hash)?.[1];
-if (fromHash !== undefined) {
-  sessionStorage.setItem(tokenKey, decodeURIComponent(fromHash));
-  history.replaceState(null, '', location.pathname);
+
+/** The address that is printed brings it, where the page was open already too. It does not stay there. */
+function takeToken() {
+  const token = /^#token=([\w.~-]+)$/.exec(location.hash)?.[1];
+  if (token !== undefined) sessionStorage.setItem(tokenKey, token);
+  if (location.hash.startsWith('#token=')) history.replaceState(null, '', location.pathname);
 }
+takeToken();
+addEventListener('hashchange', takeToken);
 
 /**
  * @template {keyof Answers} P
