@@ -53,6 +53,13 @@ export async function prepareJobs(
     throw new ConfigurationError('startAfter', 'a valid Date', describeValue(startAfter));
   }
   checkKey('concurrencyKey', concurrencyKey);
+  if (concurrencyKey === undefined && definition.limits?.concurrencyPerKey !== undefined)
+    throw new ConfigurationError(
+      'concurrencyKey',
+      'a string, for the definition limits these jobs by key',
+      'none',
+      'Give one at the submit, or take concurrencyPerKey out of the definition.',
+    );
   checkKey('idempotencyKey', idempotencyKey);
   const common = {
     name,

@@ -15,7 +15,7 @@ import { children, isAlive } from '../support/processes.ts';
 import { countJobs } from './count.ts';
 import journaled from './journaledJob.ts';
 
-const rounds = Number(process.env.SIGTERM_ROUNDS ?? 5);
+const rounds = Number(process.env.SIGTERM_ROUNDS ?? 3);
 const jobGraceSeconds = 0.5;
 
 test(

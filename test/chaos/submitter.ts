@@ -8,13 +8,14 @@ import { JobProcessor } from '../../src/index.ts';
 import journaled from './journaledJob.ts';
 
 const [path, journal = '', first, seed] = process.argv.slice(2);
-const next = mulberry32(Number(seed) + Number(first));
 const processor = new JobProcessor({
   engine: `sqlite:${path}`,
   jobs: { journaled },
   logger: pino({ level: 'silent' }),
 });
 for (let number = Number(first); ; number += 1) {
+  // Of the job, and not of this process: what is tried again must be the same.
+  const next = mulberry32(Number(seed) + number);
   const key = `job-${number}`;
   const input = { key, chunks: 1 + Math.floor(next() * 5), chunkMs: Math.floor(next() * 60), journal };
   process.stdout.write(`try ${key}\n`);

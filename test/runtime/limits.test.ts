@@ -198,6 +198,16 @@ test.each(bad)('limits that are %s are refused', (_, limits, message) => {
   );
 });
 
+test('a job that is limited by key and comes without one is refused', async () => {
+  const { job } = counted({ concurrencyPerKey: 2 }, () => 0);
+  const processor = new JobProcessor({ engine: 'memory', jobs: { job } });
+  await expect(processor.submit('job', 'x')).rejects.toThrow(
+    'concurrencyKey: expected a string, for the definition limits these jobs by key, got none.',
+  );
+  expect(await processor.counts()).toMatchObject({ queued: 0 });
+  await processor.stop();
+});
+
 test('a key that is no text is refused', async () => {
   const { job } = counted({}, () => 0);
   const processor = new JobProcessor({ engine: 'memory', jobs: { job } });

@@ -15,6 +15,7 @@ interface Options extends OutputOptions {
   engine?: string;
   state?: JobState;
   name?: string;
+  key?: string;
   since?: Date;
   until?: Date;
   limit: number;
@@ -28,6 +29,7 @@ export function addList(program: Command, { interruption, ends }: Surroundings):
     .addOption(engineOption())
     .addOption(new Option('-s, --state <state>', 'only these').choices(jobStates))
     .option('-n, --name <name>', 'only jobs of this name')
+    .option('--key <text>', 'only the job submitted with this key')
     .option('--since <when>', 'submitted so long ago or later: 2h, or a date', parsePast)
     .option('--until <when>', 'submitted before: 2h ago, or a date', parsePast)
     .option('--limit <n>', 'at most so many', parseCount, 50)
@@ -45,13 +47,14 @@ export function addList(program: Command, { interruption, ends }: Surroundings):
     .action(async ({ engine, json, watch, ...filter }: Options) =>
       ends(
         await withEngine(engine, (processor) => {
-          const { state, name, since, until, limit } = filter;
+          const { state, name, key, since, until, limit } = filter;
           const look = async () => {
             const jobs: JobStatus[] = [];
             // One more than is shown tells that there are more.
             for await (const job of processor.list({
               state,
               name,
+              key,
               from: since,
               before: until,
               limit: limit + 1,

@@ -90,6 +90,8 @@ function facts(job: Detail, page: Page): string[] {
       ...row('attempt', attemptOf(job)),
       ...row('items', progressOf(job)),
       ...row('submitted', at(job.submittedAt)),
+      ...row('key', job.idempotencyKey),
+      ...row('concurrency key', job.concurrencyKey),
       ...row('retry of', job.retryOf),
       ...row('not before', job.startAfter === null ? null : `${shownTime(job.startAfter)}`),
       ...row('started', at(job.startedAt)),

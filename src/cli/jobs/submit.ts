@@ -16,6 +16,7 @@ interface Options {
   priority?: number;
   startAfter?: Date;
   key?: string;
+  concurrencyKey?: string;
   jobTimeout?: number;
   heartbeatTimeout?: number;
   progressTimeout?: number;
@@ -44,6 +45,10 @@ export function addSubmit(program: Command, { screen, interruption, ends, appImp
     .option('--priority <n>', 'higher starts first (default: 0)', parseFinite)
     .option('--start-after <when>', 'not before: in 10m, or a date', parseFuture)
     .option('--key <text>', 'the same key again gives the same job, and no second one')
+    .option(
+      '--concurrency-key <text>',
+      'of those with the same one job is alive at a time, or as the definition says',
+    )
     .option('--job-timeout <time>', 'of each attempt', parseTimeout)
     .option('--heartbeat-timeout <time>', 'without a sign of life', parseTimeout)
     .option('--progress-timeout <time>', 'without a finished chunk', parseTimeout)
@@ -94,6 +99,7 @@ function submitOptions(options: Options): SubmitOptions {
     priority: options.priority,
     startAfter: options.startAfter,
     idempotencyKey: options.key,
+    concurrencyKey: options.concurrencyKey,
     jobTimeoutSeconds: options.jobTimeout,
     heartbeatTimeoutSeconds: options.heartbeatTimeout,
     progressTimeoutSeconds: options.progressTimeout,

@@ -13,10 +13,11 @@ import { JobCommands, registry, states } from './jobCommands.ts';
 
 const ids = (jobs: JobStatus[]) => jobs.map(({ id }) => id);
 
-test('list filters by state, name and time, newest first, and says when there are more', async () => {
+test('list filters by state, name, key and time, newest first, and says when there are more', async () => {
   const unstuck = new JobCommands();
   const first = await unstuck.submit('ways', 'return');
-  const second = await unstuck.submit('checked', { to: 'Alice' }, '--priority', '-2');
+  const keys = ['--key', 'k', '--concurrency-key', 'Alice'];
+  const second = await unstuck.submit('checked', { to: 'Alice' }, '--priority', '-2', ...keys);
   await pause(10);
   const between = new Date().toISOString();
   const third = await unstuck.submit('ways', 'return', '--start-after', '1h');
@@ -26,6 +27,8 @@ test('list filters by state, name and time, newest first, and says when there ar
   expect(await listed()).toEqual([third, second, first]);
   expect(await listed('--state', 'queued')).toEqual([third, second]);
   expect(await listed('--name', 'ways')).toEqual([third, first]);
+  expect(await listed('--key', 'k')).toEqual([second]);
+  expect((await unstuck.run('show', second)).stdout).toMatch(/\nkey +k\nconcurrency key +Alice\n/);
   expect(await listed('--since', between)).toEqual([third]);
   expect(await listed('--until', between)).toEqual([second, first]);
   expect(await listed('--since', '1h', '--limit', '1')).toEqual([third]);
