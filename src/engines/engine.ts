@@ -230,7 +230,7 @@ export interface Engine {
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]>;
   /**
    * Up to `limit` jobs that may start now become `running`, each with its next attempt, a token and a lease; after
-   * them up to `ahead` more, which are not to start yet (see `claimedAhead`; who was claimed so before is passed over). The
+   * them up to `ahead` more, which are not to start yet (see `claimedAhead`; who was claimed so before, or took a host down, is passed over). The
    * lower rank first (`rankOf`); none of a name that is paused, and no limit of a name or a key is passed.
    */
   claim(claim: Claim): Promise<StoredJob[]>;

@@ -121,7 +121,7 @@ export class MemoryEngine implements Engine {
     for (const row of this.#ready.inOrder()) {
       if (claimed.length === claim.limit + claim.ahead) break;
       const claimedAhead = claimed.length >= claim.limit;
-      if (claimedAhead && row.claimedAhead) continue;
+      if (claimedAhead && (row.claimedAhead || row.crashes > 0)) continue;
       const left = room.get(row.name) ?? 0;
       if (left <= 0 || isDue(row, now)) continue;
       room.set(row.name, left - 1);

@@ -170,6 +170,15 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await claimOne()).toMatchObject({ id: first.id, claimedAhead: false, attempt: 1 });
       });
 
+      test('what took its host down is not claimed ahead: of the next time it must be known whether it ran', async () => {
+        const poison = await submit();
+        const second = await submit();
+        const { token } = await claimOne();
+        await engine.settle(poison.id, token, verdict('queued', { crashed: true }));
+        expect((await claim(0, 15_000, 9)).map(({ id }) => id)).toEqual([second.id]);
+        expect(await claimOne()).toMatchObject({ id: poison.id, claimedAhead: false });
+      });
+
       test('what was claimed and did not begin is as it was: its queue timeout still counts', async () => {
         const { id } = await submit({ settings: { ...settings, queueTimeoutSeconds: 10 } });
         const [ahead] = await claim(0, 15_000, 1);

@@ -61,7 +61,7 @@ export interface News {
   isWhole: boolean;
 }
 
-interface Candidate extends Pick<JobRow, 'seq' | 'name' | 'claimedAhead'> {
+interface Candidate extends Pick<JobRow, 'seq' | 'name' | 'claimedAhead' | 'crashes'> {
   rank: number;
   /** Bytes of what it holds. */
   size: number;
@@ -148,7 +148,7 @@ export class JobStore {
     this.#limits.ripen(at);
     const candidates = names.flatMap((name) =>
       this.#statements.all<Candidate>(
-        `SELECT seq, name, rank, claimedAhead, octet_length(input) + ifnull(octet_length(checkpoint), 0) AS size FROM jobs INDEXED BY jobs_ready
+        `SELECT seq, name, rank, claimedAhead, crashes, octet_length(input) + ifnull(octet_length(checkpoint), 0) AS size FROM jobs INDEXED BY jobs_ready
          WHERE stage = 1 AND name = :name AND (dueAt IS NULL OR dueAt > :now)
          ORDER BY rank, seq LIMIT :limit`,
         {
@@ -163,7 +163,7 @@ export class JobStore {
     let size = 0;
     const later = candidates.slice(limit, limit + ahead).filter((candidate) => {
       size += candidate.size;
-      return candidate.claimedAhead === 0 && size < pageLength;
+      return candidate.claimedAhead === 0 && candidate.crashes === 0 && size < pageLength;
     });
     const start = (jobs: readonly { seq: number }[], claimedAhead: 0 | 1): JobRow[] => {
       if (jobs.length === 0) return [];
