@@ -109,6 +109,7 @@ export class ClaimAhead {
   /** Hands everything back, and claims nothing ahead any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    if (this.#timer !== null) this.#options.clock.clearTimeout(this.#timer);
     await this.#refill;
     await this.#handBack(Infinity);
   }
@@ -173,7 +174,7 @@ export class ClaimAhead {
 
   #handBackLater(): void {
     const [oldest] = this.#waiting;
-    if (this.#timer !== null || oldest === undefined) return;
+    if (this.#timer !== null || this.#isClosed || oldest === undefined) return;
     const { clock, keptMs } = this.#options;
     this.#timer = clock.setTimeout(
       () => {

@@ -18,9 +18,12 @@ export function createDueTimer(clock: Clock, host: DueTimerHost) {
     let isOver = false;
     let isBusy = false;
     let isStale = false;
+    /** What the next look is for: a timer that came due while another look was under way. */
+    let isDueToo = false;
     const look = async (isDue: boolean) => {
       if (isBusy) {
         isStale = true;
+        isDueToo ||= isDue;
         return;
       }
       isBusy = true;
@@ -39,8 +42,10 @@ export function createDueTimer(clock: Clock, host: DueTimerHost) {
       if (timer !== null) clock.clearTimeout(timer);
       timer = next === null || isOver ? null : clock.setTimeout(() => look(true), pause);
       if (isStale && !isOver) {
+        const isDueNow = isDueToo;
         isStale = false;
-        look(false);
+        isDueToo = false;
+        look(isDueNow);
       }
     };
     receive(() => look(false));

@@ -2,7 +2,7 @@
 
 import { isFinal } from '../machines/states.ts';
 import { isRetried, type StopIntent, type Verdict } from '../machines/verdict.ts';
-import type { FrozenSettings, NewJob, StoredJob, Timeouts, Transition } from './engine.ts';
+import type { FrozenSettings, NameLimits, NewJob, StoredJob, Timeouts, Transition } from './engine.ts';
 
 /** A job as it is when it was just stored. */
 export function freshJob(job: NewJob, now: number): StoredJob {
@@ -33,6 +33,14 @@ export function freshJob(job: NewJob, now: number): StoredJob {
     stop: null,
     history: [{ state: 'queued', at: now, attempt: 0 }],
   };
+}
+
+/** A job may have any name, `constructor` too. */
+export function limitsOf(
+  name: string,
+  limits: Readonly<Record<string, NameLimits>> | undefined,
+): NameLimits | undefined {
+  return limits !== undefined && Object.hasOwn(limits, name) ? limits[name] : undefined;
 }
 
 /** A point of priority is worth so many places in the queue. */

@@ -25,6 +25,7 @@ import {
 import {
   dueAtRest,
   freshJob,
+  limitsOf,
   mustEnd,
   nextRank,
   rankOf,
@@ -116,14 +117,15 @@ export class MemoryEngine implements Engine {
     const now = this.#time().now();
     this.#ripen();
     const names = claim.names.filter((name) => !this.#controls.isPaused(name));
-    const room = new Map(names.map((name) => [name, this.#roomFor(name, claim.limits?.[name])]));
+    const room = new Map(names.map((name) => [name, this.#roomFor(name, limitsOf(name, claim.limits))]));
     const claimed: StoredJob[] = [];
     for (const row of this.#ready.inOrder()) {
       if (claimed.length === claim.limit + claim.ahead) break;
       const claimedAhead = claimed.length >= claim.limit;
-      if (claimedAhead && (row.claimedAhead || row.crashes > 0)) continue;
       const left = room.get(row.name) ?? 0;
       if (left <= 0 || isDue(row, now)) continue;
+      // None goes ahead of one that must not.
+      if (claimedAhead && (row.claimedAhead || row.crashes > 0)) break;
       room.set(row.name, left - 1);
       this.#starts.get(row.name)?.push(now);
       this.#unrest(row);
@@ -305,7 +307,7 @@ export class MemoryEngine implements Engine {
   async oldestWaiting(): Promise<number | null> {
     this.#ripen();
     let oldest = Infinity;
-    for (const { state, submittedAt } of [...this.#ready.inOrder(), ...this.#behind()])
+    for (const { state, submittedAt } of [...this.#ready.rows(), ...this.#behind()])
       if (state === 'queued') oldest = Math.min(oldest, submittedAt);
     return oldest === Infinity ? null : oldest;
   }
@@ -421,6 +423,7 @@ export class MemoryEngine implements Engine {
     for (;;) {
       const next = group.behind.first();
       if (next === undefined) break;
+      if (group.live >= next.keyLimit) break;
       if (group.live + group.heads.size >= next.keyLimit) {
         const last = [...group.heads].reduce<Row | null>(
           (a, b) => (a !== null && a.rank > b.rank ? a : b),

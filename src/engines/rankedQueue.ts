@@ -8,6 +8,7 @@ export interface Ranked {
 }
 
 interface Lane<Row> {
+  readonly lane: number;
   rows: Set<Row>;
   last: number;
   isSorted: boolean;
@@ -17,7 +18,12 @@ export class RankedQueue<Row extends Ranked> {
   readonly #lanes = new Map<number, Lane<Row>>();
 
   add(row: Row): void {
-    const lane = this.#lanes.get(row.lane) ?? { rows: new Set(), last: -Infinity, isSorted: true };
+    const lane = this.#lanes.get(row.lane) ?? {
+      lane: row.lane,
+      rows: new Set(),
+      last: -Infinity,
+      isSorted: true,
+    };
     this.#lanes.set(row.lane, lane);
     lane.rows.add(row);
     if (row.rank < lane.last) lane.isSorted = false;
@@ -35,6 +41,11 @@ export class RankedQueue<Row extends Ranked> {
     return this.#lanes.size === 0;
   }
 
+  /** In no order. */
+  *rows(): Generator<Row, undefined> {
+    for (const lane of this.#lanes.values()) yield* lane.rows;
+  }
+
   first(): Row | undefined {
     for (const row of this.inOrder()) return row;
     return undefined;
@@ -45,19 +56,27 @@ export class RankedQueue<Row extends Ranked> {
     const heads = [...this.#lanes.values()].map((lane) => {
       sort(lane);
       const rows = lane.rows.values();
-      return { rows, row: rows.next().value };
+      return { lane: lane.lane, rows, row: rows.next().value };
     });
     for (;;) {
       let least: (typeof heads)[number] | undefined;
-      for (const head of heads) {
-        if (head.row !== undefined && (least?.row === undefined || head.row.rank < least.row.rank))
-          least = head;
-      }
+      for (const head of heads) if (least === undefined || isBefore(head, least)) least = head;
       if (least?.row === undefined) return;
       yield least.row;
       least.row = least.rows.next().value;
     }
   }
+}
+
+interface Head {
+  readonly lane: number;
+  readonly row: Ranked | undefined;
+}
+
+/** At an equal rank the older one, which is of the lower priority, is first. */
+function isBefore(a: Head, b: Head): boolean {
+  if (a.row === undefined || b.row === undefined) return a.row !== undefined;
+  return a.row.rank < b.row.rank || (a.row.rank === b.row.rank && a.lane < b.lane);
 }
 
 function sort<Row extends Ranked>(lane: Lane<Row>): void {

@@ -51,10 +51,9 @@ function nameLimits(limits: Limits | undefined): NameLimits | null {
 export function limitsOf(
   jobs: ReadonlyMap<string, { readonly limits?: Limits }>,
 ): Record<string, NameLimits> {
-  const found: Record<string, NameLimits> = {};
-  for (const [name, { limits }] of jobs) {
+  const found = [...jobs].flatMap(([name, { limits }]) => {
     const limit = nameLimits(limits);
-    if (limit !== null) found[name] = limit;
-  }
-  return found;
+    return limit === null ? [] : [[name, limit] as const];
+  });
+  return Object.fromEntries(found);
 }

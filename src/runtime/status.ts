@@ -133,7 +133,7 @@ export function soonestFirst(due: readonly Due[]): Due[] {
 }
 
 function toDate(at: number | null): Date | null {
-  return at === null ? null : new Date(at);
+  return at === null ? null : new Date(Math.min(at, lastDate));
 }
 
 /** What a processor emits: a job's status under the name of the state it came to, and between states. */

@@ -26,6 +26,7 @@ const beatIntervalMs = 1_000;
 
 /** A stop that hands back waits so long for an engine that does not answer. */
 const unansweredMs = 5_000;
+const mostStartsInTurn = 50;
 /** Of jobs that wait here. */
 const startsATurn = 8;
 
@@ -71,6 +72,7 @@ export class Supervision {
   #passing = 0;
   #isHandingBack = false;
   #rateTimer: unknown = null;
+  #startsInTurn = 0;
   #isStopped = false;
   /** The last failure of the engine, until it answers again. */
   engineFailure: Error | null = null;
@@ -87,13 +89,16 @@ export class Supervision {
       { refilled: () => this.#wake(), handBack: (job) => acts.handBack(job), failed },
     );
     const claimJobs = fromPromise<number, { slots: number }>(async ({ input: { slots } }) => {
+      // A chain of claims, starts and ends that waits for nothing would not let the host's loop turn.
+      if (this.#startsInTurn >= mostStartsInTurn) await new Promise(setImmediate);
       const jobs = await this.#ahead.claim(slots).catch((error) => {
         failed(error);
         throw error;
       });
       answered();
       for (const job of jobs) await this.#start(job);
-      if (jobs.length < slots) await this.#wakeForRates();
+      // Not waited for: these jobs have begun, whatever becomes of it.
+      if (jobs.length < slots) this.#wakeForRates().catch(failed);
       return jobs.length;
     });
     this.#supervisor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), {
@@ -413,9 +418,18 @@ export class Supervision {
     await Promise.all(found.map(({ id, kind }) => this.#options.acts.timeOutFound(id, kind)));
   }
 
+  #countStart(): void {
+    this.#startsInTurn += 1;
+    if (this.#startsInTurn === 1)
+      setImmediate(() => {
+        this.#startsInTurn = 0;
+      });
+  }
+
   /** One that cannot be started has failed, and does not take the others of its claim with it. */
   async #start(job: StoredJob): Promise<void> {
     const { live, acts, logger } = this.#options;
+    this.#countStart();
     try {
       live.start(job);
       // Claimed while the processor was told to stop: its code does not even begin.

@@ -244,6 +244,18 @@ export function limitsContract(name: string, create: () => Engine, numRuns: numb
       await engine.close();
     });
 
+    test('a key limit that was lowered is kept by those that have it', async () => {
+      const { engine } = await opened();
+      const keyed = { concurrencyKey: 'k' };
+      await engine.submit([job('1', { ...keyed, keyLimit: 2 }), job('2', { ...keyed, keyLimit: 2 })]);
+      const [first] = await claim(engine, 1);
+      await engine.submit([job('urgent', { ...keyed, priority: 5 })]);
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
+      await engine.settle('1', first?.token ?? null, verdict('completed'));
+      expect(await claim(engine, 9)).toEqual([]);
+      await engine.close();
+    });
+
     test('those behind their key stand in the queue, behind those that are not', async () => {
       const { engine } = await opened();
       await engine.submit([job('1', { concurrencyKey: 'k' }), job('2', { concurrencyKey: 'k' }), job('3')]);

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { placesAPoint } from '../../src/engines/jobFacts.ts';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import {
   ConfigurationError,
   defineJob,
@@ -288,4 +289,91 @@ test('over random sets of jobs no limit is passed, no job waits for ever, and no
     ),
     { numRuns: 60 },
   );
+});
+
+test('a job that is due is started, though the engine was being asked when its timer ended', async () => {
+  /** Answers as late as a commit is. */
+  class Slow extends MemoryEngine {
+    override async nextDueAt() {
+      const at = await super.nextDueAt();
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 10));
+      return at;
+    }
+  }
+  const clock = new SimulatedClock();
+  let startedAt = 0;
+  const processor = new JobProcessor({
+    engine: new Slow() as never,
+    clock,
+    logger: pino({ level: 'silent' }),
+    jobs: {
+      late: defineJob({
+        run: () => {
+          startedAt = clock.now();
+        },
+      }),
+      other: defineJob({ run: () => {} }),
+    },
+  });
+  await processor.start();
+  const startAfter = new Date(clock.now() + 100);
+  await processor.submit('late', undefined, { startAfter });
+  await clock.advance(0.095);
+  await processor.submit('other');
+  await clock.advance(1);
+  expect(startedAt - startAfter.getTime()).toBeLessThan(100);
+  const stopped = processor.stop();
+  await clock.advance(30);
+  await stopped;
+});
+
+test('an engine that fails beside a claim costs no slot, and lends none', async () => {
+  class Failing extends MemoryEngine {
+    override nextStartAt(): never {
+      throw new Error('disk is full');
+    }
+  }
+  const { job, load, ends } = counted({ rate: { starts: 100, seconds: 1 } }, () => 0);
+  const { clock, processor } = await started(
+    { job },
+    { engine: new Failing() as never, maxConcurrentJobs: 2 },
+  );
+  for (let n = 0; n < 6; n += 1) {
+    await processor.submit('job', 'x');
+    await clock.advance(2);
+  }
+  expect(load.most).toBe(2);
+  while (ends.length > 0) {
+    ends.shift()?.();
+    await clock.advance(2);
+  }
+  expect(load).toMatchObject({ alive: 0, most: 2 });
+  expect((await processor.counts()).completed).toBe(6);
+});
+
+test('jobs may have any name', async () => {
+  const { clock, processor } = await started({ constructor: defineJob({ run: (_: null) => 1 }) });
+  const job = await processor.submit('constructor', null);
+  await clock.advance(1);
+  expect((await job.status()).state).toBe('completed');
+});
+
+test('a job that fails again and again lets the loop turn', async () => {
+  const processor = new JobProcessor({
+    engine: 'memory',
+    jobs: {
+      fails: defineJob({ retry: { maxAttempts: 2000 }, run: (_: null) => Promise.reject(new Error('no')) }),
+    },
+    logger: pino({ level: 'silent' }),
+  });
+  await processor.start();
+  const job = await processor.submit('fails', null);
+  let turns = 0;
+  const turning = setInterval(() => {
+    turns += 1;
+  }, 1);
+  await expect(job.result()).rejects.toThrow('no');
+  clearInterval(turning);
+  expect(turns).toBeGreaterThan(10);
+  await processor.stop();
 });

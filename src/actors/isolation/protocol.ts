@@ -86,10 +86,17 @@ export function toWord(said: unknown, secret: string): WatchdogWord | undefined 
 
 /** An error as it is stored and crosses processes. Anything may be thrown. */
 export function toFailure(error: unknown): StoredFailure {
+  const retryable = tried(() => isRetryable(error), true) ? {} : ({ retryable: false } as const);
+  const unknown = { name: 'Error', message: 'a value was thrown that cannot be shown' };
+  return { ...tried(() => describe(error), unknown), ...retryable };
+}
+
+/** Anything may be thrown, things too that throw when they are looked at. */
+function tried<T>(look: () => T, otherwise: T): T {
   try {
-    return { ...describe(error), ...(isRetryable(error) ? {} : { retryable: false }) };
+    return look();
   } catch {
-    return { name: 'Error', message: 'a value was thrown that cannot be shown' };
+    return otherwise;
   }
 }
 

@@ -213,7 +213,9 @@ function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & 
     }
     const owner = [controls, store.queries, store].find((each) => method in each) as StoreCalls;
     const act = owner[method] as (at: Instant, ...args: unknown[]) => unknown;
-    return { call, value: act.call(owner, { now, monotonic }, ...args) };
+    // An attempt begins when it is claimed, and not when that was asked for.
+    const at = { now: method === 'claim' ? now + monotonic - asked : now, monotonic };
+    return { call, value: act.call(owner, at, ...args) };
   } catch (error) {
     if (error instanceof StaleAttemptError) {
       return { call, error: { kind: 'stale', jobId: error.jobId, write: error.write, intent: error.intent } };

@@ -20,6 +20,7 @@ import {
 import {
   dueAtRest,
   freshJob,
+  limitsOf,
   mustEnd,
   nextRank,
   placesAPoint,
@@ -154,17 +155,20 @@ export class JobStore {
         {
           name,
           now: at.now,
-          limit: Math.max(0, Math.min(limit + ahead, this.#limits.roomFor(at, name, limits?.[name]))),
+          limit: Math.max(0, Math.min(limit + ahead, this.#limits.roomFor(at, name, limitsOf(name, limits)))),
         },
       ),
     );
     if (names.length > 1) candidates.sort((a, b) => a.rank - b.rank || a.seq - b.seq);
     const now = candidates.slice(0, limit);
     let size = 0;
-    const later = candidates.slice(limit, limit + ahead).filter((candidate) => {
+    const waiting = candidates.slice(limit, limit + ahead);
+    // None goes ahead of one that must not: that is claimed for a slot, when those before it are gone.
+    const end = waiting.findIndex((candidate) => {
       size += candidate.size;
-      return candidate.claimedAhead === 0 && candidate.crashes === 0 && size < pageLength;
+      return candidate.claimedAhead === 1 || candidate.crashes > 0 || size >= pageLength;
     });
+    const later = end === -1 ? waiting : waiting.slice(0, end);
     const start = (jobs: readonly { seq: number }[], claimedAhead: 0 | 1): JobRow[] => {
       if (jobs.length === 0) return [];
       const seqs = jobs.map(({ seq }) => seq);
@@ -194,7 +198,7 @@ export class JobStore {
     };
     const claimed = [...start(now, 0), ...start(later, 1)];
     for (const [name, started] of Object.entries(Object.groupBy(claimed, ({ name }) => name)))
-      if (limits?.[name]?.rate) this.#limits.began(at, name, started?.length ?? 0);
+      if (limitsOf(name, limits)?.rate) this.#limits.began(at, name, started?.length ?? 0);
     for (const { id } of claimed) this.#changed(id, 'running');
     return claimed;
   }

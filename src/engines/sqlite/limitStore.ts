@@ -26,9 +26,11 @@ export class LimitStore {
     const free = concurrency === Infinity ? Infinity : concurrency - this.#alive(name);
     if (rate === null) return free;
     // Where the clock was set back, what began later began now.
-    this.#statements.run('UPDATE starts SET at = :now WHERE name = :name AND at > :now', {
+    // By more than a span: what another process has begun meanwhile is not in the future.
+    this.#statements.run('UPDATE starts SET at = :now WHERE name = :name AND at > :wrong', {
       name,
       now: at.now,
+      wrong: at.now + rate.ms,
     });
     this.#statements.run('DELETE FROM starts WHERE name = :name AND at <= :since', {
       name,
@@ -91,11 +93,14 @@ export class LimitStore {
         keyLimit: number;
       }>(`SELECT seq, id, state, rank, keyLimit ${ofKey} AND stage = 2 ORDER BY rank, seq LIMIT 1`, key);
       if (next === undefined) return;
-      const { n } = this.#statements.get<{ n: number }>(
-        `SELECT count(*) AS n ${ofKey} AND stage IN (1, 3)`,
-        key,
-      ) as { n: number };
-      if (n >= next.keyLimit) {
+      const count = (stage: number) =>
+        this.#statements.get<{ n: number }>(`SELECT count(*) AS n ${ofKey} AND stage = :stage`, {
+          ...key,
+          stage,
+        })?.n ?? 0;
+      const alive = count(stages.alive);
+      if (alive >= next.keyLimit) return;
+      if (alive + count(stages.slot) >= next.keyLimit) {
         const last = this.#statements.get<{ seq: number; rank: number }>(
           `SELECT seq, rank ${ofKey} AND stage = 1 ORDER BY rank DESC, seq DESC LIMIT 1`,
           key,
