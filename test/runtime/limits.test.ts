@@ -291,42 +291,6 @@ test('over random sets of jobs no limit is passed, no job waits for ever, and no
   );
 });
 
-test('a job that is due is started, though the engine was being asked when its timer ended', async () => {
-  /** Answers as late as a commit is. */
-  class Slow extends MemoryEngine {
-    override async nextDueAt() {
-      const at = await super.nextDueAt();
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, 10));
-      return at;
-    }
-  }
-  const clock = new SimulatedClock();
-  let startedAt = 0;
-  const processor = new JobProcessor({
-    engine: new Slow() as never,
-    clock,
-    logger: pino({ level: 'silent' }),
-    jobs: {
-      late: defineJob({
-        run: () => {
-          startedAt = clock.now();
-        },
-      }),
-      other: defineJob({ run: () => {} }),
-    },
-  });
-  await processor.start();
-  const startAfter = new Date(clock.now() + 100);
-  await processor.submit('late', undefined, { startAfter });
-  await clock.advance(0.095);
-  await processor.submit('other');
-  await clock.advance(1);
-  expect(startedAt - startAfter.getTime()).toBeLessThan(100);
-  const stopped = processor.stop();
-  await clock.advance(30);
-  await stopped;
-});
-
 test('an engine that fails beside a claim costs no slot, and lends none', async () => {
   class Failing extends MemoryEngine {
     override nextStartAt(): never {
