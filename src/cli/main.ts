@@ -13,7 +13,7 @@ import { summaryTable } from './summaryTable.ts';
 
 /** Resolves when all is said; the exit code is set, and nothing keeps the process alive. */
 export async function main(argv: readonly string[]): Promise<void> {
-  surviveClosedPipes();
+  surviveClosedPipes(argv);
   const interruption = listenForInterruption();
   const screen = openScreen(process.stderr);
   let isAppImported = false;
@@ -73,10 +73,17 @@ function configure(program: Command, argv: readonly string[]): Command {
 }
 
 /** Whoever read the output has had enough (`| head`): no error of ours, and no reason to end a job half way. */
-function surviveClosedPipes(): void {
+function surviveClosedPipes(argv: readonly string[]): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      // A worker outlives its log.
+      if (argv[2] === 'work') return;
+      if (error.code !== 'EPIPE') {
+        if (stream === process.stdout) printError(`standard output: ${error.message}`);
+        process.exit(2);
+      }
+      // Nobody is left to watch for.
+      if (argv.includes('--watch')) process.exit(0);
     });
   }
 }

@@ -4,9 +4,12 @@
 import { stripVTControlCharacters } from 'node:util';
 
 export function printable(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/[\r\n]+\s*/g, ' ')
-    .replace(/\p{Cc}/gu, '\uFFFD');
+  return (
+    stripVTControlCharacters(text)
+      .replace(/[\r\n]+\s*/g, ' ')
+      // Controls, and what turns the direction of text around.
+      .replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\uFFFD')
+  );
 }
 
 const grouped = new Intl.NumberFormat('en-US');

@@ -23,10 +23,11 @@ const routes = {
 
 const server = createServer(async (request, response) => {
   const [, path, id] = request.url.split('/');
-  const [status, body] = await (routes[`${request.method} /${path}`] ?? (() => [404, 'not here']))(
-    request,
-    id,
-  );
+  const route = routes[`${request.method} /${path}`] ?? (() => [404, 'not here']);
+  const [status, body] = await (async () => route(request, id))().catch((error) => [
+    400,
+    { error: error.message },
+  ]);
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 });
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () =>

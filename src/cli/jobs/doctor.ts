@@ -101,8 +101,8 @@ async function engineOf(name: string | undefined): Promise<Finding[]> {
     const engine = checkEngine(name);
     checkIsThere(engine);
     const startedAt = performance.now();
-    await using processor = new JobProcessor<Jobs>({ engine, jobs: {}, logger: noLogger });
-    const counts = await processor.counts();
+    const processor = new JobProcessor<Jobs>({ engine, jobs: {}, logger: noLogger });
+    const counts = await processor.counts().finally(() => processor.stop().catch(() => {}));
     const jobs = Object.values(counts).reduce((sum, count) => sum + count, 0);
     const ms = Math.ceil(performance.now() - startedAt);
     const kilobytes = formatCount(Math.ceil(statSync(fileOf(engine)).size / 1000));

@@ -1,7 +1,7 @@
 // The engine that `--engine` or UNSTUCK_ENGINE names, as the commands that look or act use it: an engine that is there
 // is opened, never made; nothing runs in it; and it is closed however the command ends.
 
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { Option } from 'commander';
 import { ConfigurationError, JobProcessor, type Jobs, type ProcessorOptions } from '../../index.ts';
 import { noLogger } from '../logger.ts';
@@ -40,6 +40,7 @@ export function checkIsThere(engine: EngineName): void {
       'Check --engine; unstuck work and unstuck submit make a new one.',
     );
   }
+  if (!statSync(file).isFile()) throw new ConfigurationError(file, 'a file with jobs', 'something else');
   // Where others are open on it, its version may still be in the log beside it.
   if (!existsSync(`${file}-wal`) && isForeign(file)) {
     throw new ConfigurationError(file, 'a file with jobs', 'an SQLite database of something else');

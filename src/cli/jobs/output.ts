@@ -56,7 +56,7 @@ export async function show(
 /** A pipe takes lines of any length. */
 export function pageOf(stream: NodeJS.WriteStream): Page {
   return {
-    width: stream.isTTY ? (stream.columns ?? 80) : Infinity,
+    width: stream.isTTY ? stream.columns || 80 : Infinity,
     paint: (style, text) => paint(style, text, stream),
   };
 }
@@ -65,7 +65,7 @@ function redrawing(): (view: View) => void {
   let height = 0;
   return (view) => {
     const page = pageOf(process.stdout);
-    const rows = Math.max(2, (process.stdout.rows ?? 24) - 1);
+    const rows = Math.max(2, (process.stdout.rows || 24) - 1);
     const all = view.picture(page);
     // More than fits would scroll, and could not be drawn over.
     const lines =

@@ -1,6 +1,6 @@
 // `unstuck submit`: one job, with settings from its definition, stored for a worker. What cannot be run is refused before.
 
-import { readFileSync } from 'node:fs';
+import { text as textOf } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { InputError, type Job, JobProcessor, type Jobs, type SubmitOptions } from '../../index.ts';
 import { noLogger } from '../logger.ts';
@@ -63,7 +63,7 @@ export function addSubmit(program: Command, { screen, interruption, ends, appImp
     .addHelpText('after', details)
     .action(async (module: string, name: string, input: string | undefined, options: Options) => {
       const engine = checkEngine(options.engine);
-      const value = parseInput(input);
+      const value = await parseInput(input);
       appImported();
       const jobs = await loadRegistry(module);
       const processor = new JobProcessor({ engine, jobs, logger: noLogger });
@@ -80,9 +80,9 @@ export function addSubmit(program: Command, { screen, interruption, ends, appImp
 
 type Submit = (name: string, input: unknown, options: SubmitOptions) => Promise<Job>;
 
-function parseInput(input: string | undefined): unknown {
+async function parseInput(input: string | undefined): Promise<unknown> {
   if (input === undefined) return undefined;
-  const text = input === '-' ? readFileSync(0, 'utf8') : input;
+  const text = input === '-' ? await textOf(process.stdin) : input;
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -49,5 +49,6 @@ function widthOf(text: string): number {
 
 export function cut(text: string, limit: number): string {
   const { index, ellipsed } = truncated(text, { limit, ellipsis: '…' });
-  return ellipsed ? `${text.slice(0, index)}…` : text;
+  // Where the text is as wide as the limit, and coloured, it names no index.
+  return ellipsed && index !== null ? `${text.slice(0, index)}…` : text;
 }

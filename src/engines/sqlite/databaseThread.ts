@@ -12,7 +12,7 @@ import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
 import type { JobQueries } from './jobQueries.ts';
 import { type Change, type Instant, JobStore, type News } from './jobStore.ts';
-import { migrate } from './schema.ts';
+import { migrate, refuseForeign } from './schema.ts';
 
 export interface OpenOrder {
   path: string;
@@ -228,6 +228,7 @@ function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & 
 
 function openDatabase(): DatabaseSync {
   const opened = new DatabaseSync(path, { timeout: 5000 });
+  refuseForeign(opened, path);
   opened.exec('PRAGMA journal_mode = WAL');
   opened.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
   migrate(opened, path);

@@ -115,6 +115,20 @@ const migrations: readonly string[] = [
   `,
 ];
 
+/** Of a database that has tables and is not ours nothing is changed: a name was mistyped. */
+export function refuseForeign(database: DatabaseSync, path: string): void {
+  const { version } = database.prepare('SELECT user_version AS version FROM pragma_user_version').get() as {
+    version: number;
+  };
+  const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as {
+    tables: number;
+  };
+  if (version === 0 && tables > 0)
+    throw new EngineError(
+      `${path}: expected a file with jobs, or none, got an SQLite database of something else. Name another file.`,
+    );
+}
+
 /** Brings an open file up to date. The caller holds no transaction. */
 export function migrate(database: DatabaseSync, path: string): void {
   const version = () =>
