@@ -31,6 +31,8 @@ const killFor = (word: WatchdogWord) => {
 let limits: Exclude<WatchOrder, { type: 'rest' }> | null = null;
 let memory: NodeJS.Timeout | undefined;
 const timers = new Map<TimeoutKind, unknown>();
+/** For the host, which stores a checkpoint. Kept from the first sign on: it may be heard before the order to watch. */
+let isWaiting = false;
 /** What counts now, and since when, monotonic ms. */
 const since = new Map<TimeoutKind, number>();
 
@@ -74,7 +76,7 @@ function armDeadline(deadlineAt: number | null): void {
 function obey(order: WatchOrder): void {
   limits = order.type === 'rest' ? null : order;
   for (const kind of ['job', 'heartbeat', 'progress'] as const) {
-    if (order.type === 'watch') count(kind);
+    if (order.type === 'watch' && !(kind === 'progress' && isWaiting)) count(kind);
     else if (order.type === 'rewatch') recount(kind);
     else rest(kind);
   }
@@ -89,6 +91,7 @@ function obey(order: WatchOrder): void {
 }
 
 parentPort?.on('message', (sign: Sign) => {
+  if (sign !== 'beat') isWaiting = sign === 'waiting';
   if (sign === 'over') return obey({ type: 'rest' });
   if (limits === null) return;
   count('heartbeat');
