@@ -43,6 +43,16 @@ export const verdict = (state: Verdict['state'], more: Partial<Verdict> = {}): V
   ...more,
 });
 
+/** What is the same for most jobs of these tests. */
+export const plainJob = {
+  settings,
+  priority: 0,
+  notBefore: null,
+  concurrencyKey: null,
+  keyLimit: 1,
+  retryOf: null,
+} as const;
+
 export function engineContract(name: string, create: () => Engine): void {
   describe(`the ${name} engine keeps the contract`, () => {
     let engine: Engine;
@@ -60,13 +70,8 @@ export function engineContract(name: string, create: () => Engine): void {
       id: `job-${++ids}`,
       name: 'sum',
       input: '{"a":1}',
-      settings,
-      priority: 0,
-      notBefore: null,
+      ...plainJob,
       idempotencyKey: null,
-      concurrencyKey: null,
-      keyLimit: 1,
-      retryOf: null,
       ...more,
     });
     const submit = async (more: Partial<NewJob> = {}): Promise<StoredJob> =>

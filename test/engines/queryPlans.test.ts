@@ -7,7 +7,7 @@ import { ControlStore } from '../../src/engines/sqlite/controlStore.ts';
 import { type JobQueries, queueFirst } from '../../src/engines/sqlite/jobQueries.ts';
 import { JobStore } from '../../src/engines/sqlite/jobStore.ts';
 import { migrate } from '../../src/engines/sqlite/schema.ts';
-import { settings, verdict } from './contract.ts';
+import { plainJob, verdict } from './contract.ts';
 
 const database = new DatabaseSync(':memory:');
 migrate(database, ':memory:');
@@ -26,12 +26,7 @@ const controls = new ControlStore(recording, store, () => {});
 const job = {
   name: 'x',
   input: '1',
-  settings,
-  priority: 0,
-  notBefore: null,
-  concurrencyKey: null,
-  keyLimit: 1,
-  retryOf: null,
+  ...plainJob,
 };
 
 function useAll(): void {

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
 import { SpawnedHost, wait } from '../support/spawnedHost.ts';
-import { settings } from './contract.ts';
+import { plainJob } from './contract.ts';
 
 test('a process that commits back to back does not keep the heartbeats of another waiting', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'unstuck-'));
@@ -16,8 +16,8 @@ test('a process that commits back to back does not keep the heartbeats of anothe
   const path = join(folder, 'jobs.db');
   const engine = new SqliteEngine({ path });
   await engine.open(systemClock);
-  const job = { name: 'x', input: 'null', settings, priority: 0, notBefore: null, concurrencyKey: null };
-  await engine.submit([{ ...job, id: 'a', idempotencyKey: null, keyLimit: 1, retryOf: null }]);
+  const job = { ...plainJob, name: 'x', input: 'null' };
+  await engine.submit([{ ...job, id: 'a', idempotencyKey: null }]);
   const [claimed] = await engine.claim({ owner: 'me', limit: 1, ahead: 0, names: ['x'], leaseMs: 15_000 });
   await using committer = new SpawnedHost<{ committing: true }>(
     new URL('../fixtures/committer.ts', import.meta.url),

@@ -17,7 +17,7 @@ import type { SqliteWord } from '../fixtures/sqliteHost.ts';
 import { capturedLog } from '../support/capturedLog.ts';
 import { isAlive } from '../support/processes.ts';
 import { SpawnedHost, wait } from '../support/spawnedHost.ts';
-import { settings, verdict } from './contract.ts';
+import { plainJob, verdict } from './contract.ts';
 
 let folder: string;
 let path: string;
@@ -34,12 +34,7 @@ const open = () =>
 const newJob = {
   name: 'x',
   input: 'null',
-  settings,
-  priority: 0,
-  notBefore: null,
-  concurrencyKey: null,
-  keyLimit: 1,
-  retryOf: null,
+  ...plainJob,
 };
 const journal = () => join(folder, 'journal');
 const chunksRun = () => readFileSync(journal(), 'utf8').trim().split('\n').map(Number);

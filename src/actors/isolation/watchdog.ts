@@ -42,18 +42,21 @@ function arm(kind: TimeoutKind, ms: number | null, fire: () => void = () => kill
   if (ms !== null) timers.set(kind, clock.setTimeout(fire, ms));
 }
 
-function limitOf(kind: 'job' | 'heartbeat' | 'progress'): number | null {
+const counted = ['job', 'heartbeat', 'progress'] as const;
+type Counted = (typeof counted)[number];
+
+function limitOf(kind: Counted): number | null {
   return { job: limits?.jobMs, heartbeat: limits?.heartbeatMs, progress: limits?.progressMs }[kind] ?? null;
 }
 
 /** Counts anew from now. */
-function count(kind: 'job' | 'heartbeat' | 'progress'): void {
+function count(kind: Counted): void {
   since.set(kind, clock.monotonic());
   recount(kind);
 }
 
 /** Counts on, with the limit that there is now. */
-function recount(kind: 'job' | 'heartbeat' | 'progress'): void {
+function recount(kind: Counted): void {
   const from = since.get(kind);
   const ms = limitOf(kind);
   arm(kind, from === undefined || ms === null ? null : Math.max(1, from + ms - clock.monotonic()));
@@ -75,7 +78,7 @@ function armDeadline(deadlineAt: number | null): void {
 
 function obey(order: WatchOrder): void {
   limits = order.type === 'rest' ? null : order;
-  for (const kind of ['job', 'heartbeat', 'progress'] as const) {
+  for (const kind of counted) {
     if (order.type === 'watch' && !(kind === 'progress' && isWaiting)) count(kind);
     else if (order.type === 'rewatch') recount(kind);
     else rest(kind);
