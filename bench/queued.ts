@@ -87,6 +87,7 @@ function fill(path: string, size: number): void {
     idempotencyKey: null,
     concurrencyKey: null,
     keyLimit: 1,
+    inOrder: false,
     retryOf: null,
   };
   for (let from = 0; from < size; from += 1000) {

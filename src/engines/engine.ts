@@ -57,6 +57,8 @@ export interface NewJob {
   readonly concurrencyKey: string | null;
   /** As it was defined when the job was submitted; Infinity = off. */
   readonly keyLimit: number;
+  /** One of the key that waits out the pause before a retry keeps its place, and those of the key behind it waiting. */
+  readonly inOrder: boolean;
   /** The final job that this one repeats by hand, or null. */
   readonly retryOf: string | null;
 }
@@ -248,9 +250,15 @@ export interface Engine {
   /**
    * The end of an attempt; `token` null: of a job at rest. `queued` gives the attempt's number back, and the job its
    * place. Refused with StaleAttemptError, so of two that settle one attempt exactly one succeeds; and so that a job
-   * which was told to end in another process is not set to run again.
+   * which was told to end in another process is not set to run again. `followUps` are submitted with it: where it is
+   * refused none of them is.
    */
-  settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob>;
+  settle(
+    id: string,
+    token: string | null,
+    verdict: Verdict,
+    followUps?: readonly NewJob[],
+  ): Promise<StoredJob>;
   /**
    * Other timeouts for a job that is not over, counted from where the old ones did; a live job's owner sees them with its
    * next beat. One that is over stays as it is. Answers with its row.

@@ -57,6 +57,8 @@ interface Group {
   live: number;
   /** Those that wait for a slot, in `#ready`. */
   readonly heads: Set<Row>;
+  /** Those that wait out a pause, and keep the others behind them: see `inOrder`. */
+  readonly pausing: Set<Row>;
   /** Those that wait behind them. */
   readonly behind: RankedQueue<Row>;
 }
@@ -200,7 +202,12 @@ export class MemoryEngine implements Engine {
     this.#changed(row);
   }
 
-  async settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
+  async settle(
+    id: string,
+    token: string | null,
+    verdict: Verdict,
+    followUps: readonly NewJob[] = [],
+  ): Promise<StoredJob> {
     const row = this.#current(id, token, 'settlement');
     if (token === null && !isAtRest(row.state)) throw new StaleAttemptError(id, 'settlement');
     if (undoes(verdict, row.intent)) throw new StaleAttemptError(id, 'settlement', row.intent);
@@ -229,12 +236,14 @@ export class MemoryEngine implements Engine {
       if (verdict.neverBegan && row.attempt === 1)
         Object.assign(row, { startedAt: null, lastHeartbeatAt: null, lastProgressAt: null });
       if (state === 'queued') row.attempt -= 1;
-      else Object.assign(row, { rank: rankOf(this.#nextPlace(), row.priority), lane: row.priority });
+      else if (!row.inOrder)
+        Object.assign(row, { rank: rankOf(this.#nextPlace(), row.priority), lane: row.priority });
       row.notBefore = notBefore;
       this.#rest(row);
     }
     this.#changed(row);
     if (group !== null) this.#refill(group);
+    await this.submit(followUps);
     return snapshot(row);
   }
 
@@ -391,9 +400,11 @@ export class MemoryEngine implements Engine {
   #rest(row: Row): void {
     const now = this.#time().now();
     this.#unrest(row);
-    if (row.notBefore !== null && row.notBefore > now) this.#waiting.add(row);
-    else {
-      const group = this.#groupOf(row);
+    const group = this.#groupOf(row);
+    if (row.notBefore !== null && row.notBefore > now) {
+      this.#waiting.add(row);
+      if (row.inOrder && row.state === 'retrying') group?.pausing.add(row);
+    } else {
       (group?.behind ?? this.#ready).add(row);
       if (group !== null) this.#refill(group);
     }
@@ -406,6 +417,7 @@ export class MemoryEngine implements Engine {
     this.#ready.delete(row);
     const group = this.#groupOf(row);
     group?.heads.delete(row);
+    group?.pausing.delete(row);
     group?.behind.delete(row);
   }
 
@@ -413,7 +425,13 @@ export class MemoryEngine implements Engine {
   #groupOf({ name, concurrencyKey }: Row): Group | null {
     if (concurrencyKey === null) return null;
     const key = `${name}\n${concurrencyKey}`;
-    const group = this.#groups.get(key) ?? { key, live: 0, heads: new Set(), behind: new RankedQueue() };
+    const group = this.#groups.get(key) ?? {
+      key,
+      live: 0,
+      heads: new Set(),
+      pausing: new Set(),
+      behind: new RankedQueue(),
+    };
     this.#groups.set(key, group);
     return group;
   }
@@ -423,8 +441,9 @@ export class MemoryEngine implements Engine {
     for (;;) {
       const next = group.behind.first();
       if (next === undefined) break;
-      if (group.live >= next.keyLimit) break;
-      if (group.live + group.heads.size >= next.keyLimit) {
+      const held = group.live + group.pausing.size;
+      if (held >= next.keyLimit) break;
+      if (held + group.heads.size >= next.keyLimit) {
         const last = [...group.heads].reduce<Row | null>(
           (a, b) => (a !== null && a.rank > b.rank ? a : b),
           null,
@@ -439,7 +458,8 @@ export class MemoryEngine implements Engine {
       this.#ready.add(next);
       this.#changed(next);
     }
-    if (group.live === 0 && group.heads.size === 0 && group.behind.isEmpty) this.#groups.delete(group.key);
+    if (group.live + group.heads.size + group.pausing.size === 0 && group.behind.isEmpty)
+      this.#groups.delete(group.key);
   }
 
   async nextStartAt(limits: Readonly<Record<string, NameLimits>>): Promise<number | null> {

@@ -10,11 +10,16 @@ export interface Limits {
   concurrency?: number;
   /** Of those submitted with the same `concurrencyKey`. Default 1. */
   concurrencyPerKey?: number;
+  /**
+   * Those of one `concurrencyKey` run in the order of submission: one that waits out the pause before a retry keeps its place,
+   * and those behind it waiting. `startAfter` keeps nobody waiting. Default false.
+   */
+  inOrder?: boolean;
   /** At most so many attempts begin within any so many seconds. Default: no limit. */
   rate?: { starts: number; seconds: number };
 }
 
-const fields = ['concurrency', 'concurrencyPerKey', 'rate'];
+const fields = ['concurrency', 'concurrencyPerKey', 'inOrder', 'rate'];
 const isCount = (n: number) => n >= 1 && Number.isInteger(n);
 
 /** Throws ConfigurationError. `field` is the name of the whole for it. */
@@ -26,9 +31,11 @@ export function checkLimits(field: string, limits: Limits | undefined): void {
     if (!fields.includes(name))
       throw new ConfigurationError(`${field}.${name}`, `one of ${fields.join(', ')}`, 'an unknown limit');
   }
-  const { concurrency, concurrencyPerKey, rate } = limits;
+  const { concurrency, concurrencyPerKey, inOrder, rate } = limits;
   checkNumber(`${field}.concurrency`, concurrency, 'a whole number, 1 or more', isCount);
   checkNumber(`${field}.concurrencyPerKey`, concurrencyPerKey, 'a whole number, 1 or more', isCount);
+  if (inOrder !== undefined && typeof inOrder !== 'boolean')
+    throw new ConfigurationError(`${field}.inOrder`, 'true or false', describeValue(inOrder));
   if (rate === undefined) return;
   const { starts, seconds, ...others } = Object(rate);
   if (typeof rate !== 'object' || Object.keys(others).length > 0)

@@ -45,6 +45,10 @@ interface LiveJob {
   total: number | null;
 }
 
+export interface LiveRoot extends Pick<RootActor, 'ref' | 'name'> {
+  readonly jobName: string;
+}
+
 export interface LiveJobsHost {
   readonly engine: Engine;
   readonly clock: Clock;
@@ -53,13 +57,13 @@ export interface LiveJobsHost {
   readonly logger: Logger;
   launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
-  /** An attempt is proven over, after so many ms. */
-  slotFreed(ms: number): void;
+  /** An attempt of this name is proven over, after so many ms. */
+  slotFreed(name: string, ms: number): void;
   /** A live attempt has something that must not wait for the next round. */
   beatSoon(): void;
   engineFailed(error: unknown): void;
   /** A chart is about to start. */
-  starts(root: () => Pick<RootActor, 'ref' | 'name'>): void;
+  starts(root: () => LiveRoot): void;
   /** A job that is or was alive here came to a new state, or finished a chunk. */
   changed(what: keyof JobEvents, status: () => JobStatus): void;
 }
@@ -111,7 +115,7 @@ export class LiveJobs {
     return this.#live.has(id);
   }
 
-  *roots(): Iterable<Pick<RootActor, 'ref' | 'name'>> {
+  *roots(): Iterable<LiveRoot> {
     for (const live of this.#live.values()) yield rootOf(live);
   }
 
@@ -130,10 +134,10 @@ export class LiveJobs {
     return this.#live.get(id)?.job.settings;
   }
 
-  /** True when no attempt is left but those that could not be proven over. */
-  isQuiet(): boolean {
-    for (const { actor } of this.#live.values()) {
-      if (!actor.getSnapshot().matches({ stopping: 'unconfirmed' })) return false;
+  /** True when no attempt of these names is left but those that could not be proven over. */
+  isQuiet(names: readonly string[]): boolean {
+    for (const { actor, job } of this.#live.values()) {
+      if (names.includes(job.name) && !actor.getSnapshot().matches({ stopping: 'unconfirmed' })) return false;
     }
     return true;
   }
@@ -390,7 +394,7 @@ export class LiveJobs {
         const live = this.#attempts.get(token);
         if (live !== undefined) live.isOver = true;
         this.#zombies.delete(token);
-        this.#host.slotFreed(clock.monotonic() - startedAt);
+        this.#host.slotFreed(job.name, clock.monotonic() - startedAt);
       },
     };
   }
@@ -444,8 +448,8 @@ export class LiveJobs {
   }
 }
 
-function rootOf({ actor, job }: LiveJob): Pick<RootActor, 'ref' | 'name'> {
-  return { ref: actor, name: `${job.name} ${job.id} attempt ${job.attempt}` };
+function rootOf({ actor, job }: LiveJob): LiveRoot {
+  return { ref: actor, name: `${job.name} ${job.id} attempt ${job.attempt}`, jobName: job.name };
 }
 
 function beatMsOf({ heartbeatTimeoutSeconds }: FrozenSettings): number {

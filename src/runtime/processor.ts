@@ -17,7 +17,7 @@ import { type Inspection, Listeners, type RootActor } from './inspection.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { checkQuery, type ListQuery } from './jobQuery.ts';
 import { limitsOf } from './limits.ts';
-import { LiveJobs } from './liveJobs.ts';
+import { LiveJobs, type LiveRoot } from './liveJobs.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
 import { type ScheduleOptions, type ScheduleStatus, Schedules } from './schedules.ts';
@@ -85,7 +85,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logger: jobLogger,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
-      slotFreed: (ms) => this.#supervision?.slotFreed(ms),
+      slotFreed: (name, ms) => this.#supervision?.slotFreed(name, ms),
       beatSoon: () => this.#supervision?.beatSoon(),
       engineFailed: (error) => this.#supervision?.engineFailed(error),
       starts: (root) => {
@@ -164,9 +164,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       acts: this.#acts,
       ticks: new Ticks({ engine, clock, logger, names, submitted }),
       owner: this.#owner,
-      names,
-      limits: limitsOf(this.#options.jobs),
-      limit: this.maxConcurrentJobs,
+      pools: [
+        { title: 'supervisor', names, limits: limitsOf(this.#options.jobs), limit: this.maxConcurrentJobs },
+      ],
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
       keepCompletedMs: this.#options.keepCompletedSeconds * 1000,
       keepFailedMs: this.#options.keepFailedSeconds * 1000,
@@ -318,7 +318,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Submits a final job again, as a new job that names the old. */
   async retry(id: string): Promise<Job> {
     const engine = await this.#open();
-    const { name, input, settings, priority, concurrencyKey, keyLimit, state } = await storedJob(engine, id);
+    const { name, input, settings, priority, concurrencyKey, keyLimit, inOrder, state } = await storedJob(
+      engine,
+      id,
+    );
     if (!isFinal(state))
       throw new InputError(`job ${id}: expected a final state to retry from, got ${state}.`);
     const again = {
@@ -329,6 +332,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       priority,
       concurrencyKey,
       keyLimit,
+      inOrder,
       notBefore: null,
       idempotencyKey: null,
       retryOf: id,
@@ -433,8 +437,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return startInspector(this as unknown as JobProcessor<Jobs>, inspection, this.#options.logger, options);
   }
 
-  #underSupervisor(root: Pick<RootActor, 'ref' | 'name'>): RootActor {
-    return { ...root, parent: this.#supervision?.supervisor ?? null, isJob: true };
+  #underSupervisor({ ref, name, jobName }: LiveRoot): RootActor {
+    return { ref, name, parent: this.#supervision?.supervisorOf(jobName) ?? null, isJob: true };
   }
 
   #slotsLost(): void {

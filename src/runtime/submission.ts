@@ -53,12 +53,13 @@ export async function prepareJobs(
     throw new ConfigurationError('startAfter', 'a valid Date', describeValue(startAfter));
   }
   checkKey('concurrencyKey', concurrencyKey);
-  if (concurrencyKey === undefined && definition.limits?.concurrencyPerKey !== undefined)
+  const { concurrencyPerKey, inOrder } = definition.limits ?? {};
+  if (concurrencyKey === undefined && (concurrencyPerKey !== undefined || inOrder === true))
     throw new ConfigurationError(
       'concurrencyKey',
       'a string, for the definition limits these jobs by key',
       'none',
-      'Give one at the submit, or take concurrencyPerKey out of the definition.',
+      'Give one at the submit, or take concurrencyPerKey and inOrder out of the definition.',
     );
   checkKey('idempotencyKey', idempotencyKey);
   const common = {
@@ -69,6 +70,7 @@ export async function prepareJobs(
     idempotencyKey: idempotencyKey ?? null,
     concurrencyKey: concurrencyKey ?? null,
     keyLimit: definition.limits?.concurrencyPerKey ?? 1,
+    inOrder: definition.limits?.inOrder ?? false,
     retryOf: null,
   };
   const jobs: NewJob[] = [];

@@ -1,22 +1,21 @@
-// A processor at work: the supervisor that claims and counts, the monitor that sweeps, the timers of the jobs at rest
-// and of the schedules and the keeper of the leases, started together and stopped together.
+// A processor at work: its pools of slots, the monitor that sweeps, the timers of the jobs at rest and of the schedules and
+// the keeper of the leases, started together and stopped together.
 
 import type { Logger } from 'pino';
 import { type ActorRefFrom, type AnyActorRef, createActor, fromPromise } from 'xstate';
-import { ClaimAhead } from '../actors/claimAhead.ts';
 import { createDueTimer } from '../actors/dueTimer.ts';
 import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
 import { patientClock } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
-import { type Engine, type NameLimits, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
+import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
 import { monitorMachine } from '../machines/monitor.ts';
 import { type FinalState, isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
-import { supervisorMachine } from '../machines/supervisor.ts';
 import type { Acts } from './acts.ts';
 import type { RootActor } from './inspection.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
 import { PausedNames } from './pausedNames.ts';
+import { SlotPool, type SlotPoolOptions } from './slotPool.ts';
 import type { Ticks } from './ticks.ts';
 
 /** How long a silent owner keeps its jobs. */
@@ -26,14 +25,13 @@ const beatIntervalMs = 1_000;
 
 /** A stop that hands back waits so long for an engine that does not answer. */
 const unansweredMs = 5_000;
-const mostStartsInTurn = 50;
-/** Of jobs that wait here. */
-const startsATurn = 8;
 
 interface Overdue {
   readonly id: string;
   readonly kind: TimeoutKind;
 }
+
+export type PoolOptions = Pick<SlotPoolOptions, 'title' | 'names' | 'limits' | 'limit'>;
 
 export interface SupervisionOptions {
   readonly engine: Engine;
@@ -43,10 +41,8 @@ export interface SupervisionOptions {
   readonly acts: Acts;
   readonly ticks: Ticks;
   readonly owner: string;
-  readonly names: readonly string[];
-  /** Of those names that have limits. */
-  readonly limits: Readonly<Record<string, NameLimits>>;
-  readonly limit: number;
+  /** Of slots, each with names of its own. They are drained in this order. The first is that of the app's jobs. */
+  readonly pools: readonly PoolOptions[];
   readonly monitorIntervalMs: number;
   readonly keepCompletedMs: number;
   readonly keepFailedMs: number;
@@ -56,8 +52,7 @@ export interface SupervisionOptions {
 
 export class Supervision {
   readonly #options: SupervisionOptions;
-  readonly #supervisor;
-  readonly #ahead: ClaimAhead;
+  readonly #pools: readonly SlotPool[];
   readonly #dueTimer;
   readonly #scheduleTimer;
   readonly #paused: PausedNames;
@@ -68,45 +63,31 @@ export class Supervision {
   #isWakeDue = false;
   isDraining = false;
   #pruning: Promise<void> | null = null;
-  /** Slots on their way from one attempt to the next. */
-  #passing = 0;
   #isHandingBack = false;
-  #rateTimer: unknown = null;
-  #startsInTurn = 0;
-  #isStopped = false;
   /** The last failure of the engine, until it answers again. */
   engineFailure: Error | null = null;
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
-    const { engine, clock, logger, live, acts, ticks, owner, names, limits, limit } = options;
+    const { engine, clock, logger, live, acts, ticks, owner, pools } = options;
     const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
     };
-    this.#ahead = new ClaimAhead(
-      { engine, clock, owner, names, limits, leaseMs, keptMs: beatIntervalMs },
-      { refilled: () => this.#wake(), handBack: (job) => acts.handBack(job), failed },
+    const host = {
+      start: (job: StoredJob) => this.#start(job),
+      unstartable: async (job: StoredJob, error: unknown) => {
+        logger.error({ err: error }, `job ${job.id} could not be started: ${(error as Error).message}`);
+        await acts.fail(job, error).catch(failed);
+      },
+      handBack: (job: StoredJob) => acts.handBack(job),
+      settled: () => this.checkQuiet(),
+      engineAnswered: answered,
+      engineFailed: failed,
+    };
+    this.#pools = pools.map(
+      (pool) => new SlotPool({ ...pool, engine, clock, owner, leaseMs, keptMs: beatIntervalMs }, host),
     );
-    const claimJobs = fromPromise<number, { slots: number }>(async ({ input: { slots } }) => {
-      // A chain of claims, starts and ends that waits for nothing would not let the host's loop turn.
-      if (this.#startsInTurn >= mostStartsInTurn) await new Promise(setImmediate);
-      const jobs = await this.#ahead.claim(slots).catch((error) => {
-        failed(error);
-        throw error;
-      });
-      answered();
-      for (const job of jobs) await this.#start(job);
-      // Not waited for: these jobs have begun, whatever becomes of it.
-      if (jobs.length < slots) this.#wakeForRates().catch(failed);
-      return jobs.length;
-    });
-    this.#supervisor = createActor(supervisorMachine.provide({ actors: { claimJobs } }), {
-      input: { limit },
-      clock,
-    });
-    // A claim that was under way when draining began may be all that a drain still waits for.
-    this.#supervisor.subscribe(() => this.checkQuiet());
     const dueTimer = createDueTimer(clock, {
       nextDueAt: () => engine.nextDueAt(),
       due: () => this.#endDue(),
@@ -126,10 +107,10 @@ export class Supervision {
     this.#paused = new PausedNames({
       engine,
       logger,
-      known: names,
+      known: pools.flatMap(({ names }) => names),
       changed: async (paused) => {
         this.#wake();
-        await this.#ahead.pause(paused);
+        await Promise.all(this.#pools.map((pool) => pool.pause(paused)));
       },
     });
     const keeper = createLeaseKeeper(
@@ -145,7 +126,7 @@ export class Supervision {
       },
     );
     this.#leaseKeeper = createActor(keeper, { clock });
-    const areLimited = Object.values(limits).some(({ concurrency }) => concurrency !== Infinity);
+    const areLimited = this.#pools.some((pool) => pool.areLimited);
     this.#unwatch = engine.watch({
       changed: (id, state) => {
         if (isAtRest(state) || (areLimited && isFinal(state))) this.#wake();
@@ -164,7 +145,7 @@ export class Supervision {
 
   start(): void {
     for (const root of this.roots()) this.#options.starts(root);
-    this.#supervisor.start();
+    for (const pool of this.#pools) pool.start();
     this.#leaseKeeper.start();
     this.#dueTimer.start();
     this.#scheduleTimer.start();
@@ -174,13 +155,24 @@ export class Supervision {
     this.#wake();
   }
 
-  get supervisor(): AnyActorRef {
-    return this.#supervisor;
+  /** Of the jobs of this name. */
+  supervisorOf(name: string): AnyActorRef {
+    return this.#poolOf(name).supervisor;
+  }
+
+  #poolOf(name: string): SlotPool {
+    return this.#pools.find(({ names }) => names.includes(name)) ?? this.#first;
+  }
+
+  get #first(): SlotPool {
+    return this.#pools[0] as SlotPool;
   }
 
   roots(): RootActor[] {
     return [
-      { ref: this.#supervisor, name: 'supervisor', parent: null, isJob: false },
+      ...this.#pools.map(({ supervisor, title }) => ({
+        ...{ ref: supervisor, name: title, parent: null, isJob: false },
+      })),
       this.#rootOf(this.#leaseKeeper, 'lease keeper'),
       this.#rootOf(this.#dueTimer, 'due timer'),
       this.#rootOf(this.#scheduleTimer, 'schedule timer'),
@@ -189,72 +181,31 @@ export class Supervision {
   }
 
   #rootOf(ref: AnyActorRef, name: string): RootActor {
-    return { ref, name, parent: this.#supervisor, isJob: false };
+    return { ref, name, parent: this.#first.supervisor, isJob: false };
   }
 
-  /** After an attempt of so many ms. */
-  slotFreed(ms: number): void {
-    this.#ahead.attemptTook(ms);
-    this.#passSlot();
-  }
-
-  #passSlot(): void {
-    if (this.#ahead.size === 0) {
-      this.#freeSlot();
-      return;
-    }
-    // It passes to a job claimed ahead, without the supervisor: it stays held. Not at once: the host's loop turns between
-    // them, and what they write goes on its way.
-    this.#passing += 1;
-    if (this.#passing === 1) setImmediate(() => this.#passSlots());
-  }
-
-  #passSlots(): void {
-    const slots = Math.min(this.#passing, startsATurn);
-    this.#passing -= slots;
-    if (this.#passing > 0) setImmediate(() => this.#passSlots());
-    for (let slot = 0; slot < slots; slot += 1) {
-      const job = this.isDraining ? null : this.#ahead.next();
-      if (job === null) this.#freeSlot();
-      else this.#start(job);
-    }
-  }
-
-  #freeSlot(): void {
-    if (this.#supervisor.getSnapshot().status === 'active') this.#supervisor.send({ type: 'slot.freed' });
-    this.checkQuiet();
-  }
-
-  /** What a rate holds back is claimed when it lets it start. */
-  async #wakeForRates(): Promise<void> {
-    const { engine, clock, limits } = this.#options;
-    const rated = Object.entries(limits).filter(([, { rate }]) => rate !== null);
-    if (rated.length === 0) return;
-    const at = await engine.nextStartAt(Object.fromEntries(rated));
-    if (this.#isStopped) return;
-    if (this.#rateTimer !== null) clock.clearTimeout(this.#rateTimer);
-    const wake = () => {
-      this.#rateTimer = null;
-      this.#wake();
-    };
-    this.#rateTimer = at === null ? null : clock.setTimeout(wake, Math.max(1, at - clock.now()));
+  /** By an attempt of this name, of so many ms. */
+  slotFreed(name: string, ms: number): void {
+    this.#poolOf(name).slotFreed(ms);
   }
 
   /** Called when an attempt ended, or proved impossible to end: a drain may be over. */
   checkQuiet(): void {
-    if (
-      this.isDraining &&
-      !this.#supervisor.getSnapshot().matches({ claiming: 'closing' }) &&
-      this.#options.live.isQuiet()
-    ) {
-      this.#quiet.resolve();
+    if (!this.isDraining) return;
+    for (const pool of this.#pools) {
+      // Not before those ahead of it are quiet: what becomes of their last jobs is told.
+      pool.drain();
+      if (pool.isClaiming || !this.#options.live.isQuiet(pool.names)) return;
     }
+    this.#quiet.resolve();
   }
 
   /** A job that waits to be started here is at rest again, or where it was being sent. */
   async release(id: string): Promise<void> {
-    const job = this.#ahead.take(id);
-    if (job !== null) await this.#options.acts.handBack(job);
+    for (const pool of this.#pools) {
+      const job = pool.take(id);
+      if (job !== null) await this.#options.acts.handBack(job);
+    }
   }
 
   /** Of the registry, as far as was heard. */
@@ -307,11 +258,9 @@ export class Supervision {
   async drain(graceMs: number): Promise<void> {
     const { clock, live, logger } = this.#options;
     this.isDraining = true;
-    if (this.#supervisor.getSnapshot().status === 'active')
-      this.#supervisor.send({ type: 'processor.drain' });
-    const handedBack = this.#ahead.close().catch((error) => this.engineFailed(error));
     let timer = clock.setTimeout(() => {
       this.#isHandingBack = true;
+      for (const pool of this.#pools) pool.drain();
       this.#handBack();
       this.checkQuiet();
       timer = clock.setTimeout(giveUp, unansweredMs);
@@ -331,19 +280,17 @@ export class Supervision {
     const patience = new Promise<void>((resolve) => {
       timer = clock.setTimeout(resolve, unansweredMs);
     });
-    await Promise.race([handedBack, patience]);
+    await Promise.race([Promise.all(this.#pools.map((pool) => pool.drain())), patience]);
     clock.clearTimeout(timer);
   }
 
   stop(): void {
-    this.#isStopped = true;
     this.#unwatch();
-    if (this.#rateTimer !== null) this.#options.clock.clearTimeout(this.#rateTimer);
     this.stopMonitor();
     this.#leaseKeeper.stop();
     this.#dueTimer.stop();
     this.#scheduleTimer.stop();
-    this.#supervisor.stop();
+    for (const pool of this.#pools) pool.stop();
   }
 
   /** What this processor has to end: its own live jobs past their time, and jobs at rest past theirs. */
@@ -391,7 +338,9 @@ export class Supervision {
   /** Jobs of owners that are gone go back to the queue, or where they were being sent. */
   async #recover(): Promise<void> {
     const { engine, live, acts } = this.#options;
-    const lost = (await engine.lapsed()).filter(({ id }) => !live.has(id) && !this.#ahead.has(id));
+    const lost = (await engine.lapsed()).filter(
+      ({ id }) => !live.has(id) && !this.#pools.some((pool) => pool.has(id)),
+    );
     const outcomes = await Promise.allSettled(lost.map((job) => acts.recover(job)));
     for (const outcome of outcomes) {
       // Stale: another processor was quicker, or its owner came back.
@@ -409,7 +358,7 @@ export class Supervision {
       await this.#end(fresh);
       tried = new Set(due.map(({ id }) => id));
     }
-    this.#supervisor.send({ type: 'work.available' });
+    for (const pool of this.#pools) pool.wake();
   }
 
   async #end(found: Overdue[]): Promise<void> {
@@ -418,27 +367,11 @@ export class Supervision {
     await Promise.all(found.map(({ id, kind }) => this.#options.acts.timeOutFound(id, kind)));
   }
 
-  #countStart(): void {
-    this.#startsInTurn += 1;
-    if (this.#startsInTurn === 1)
-      setImmediate(() => {
-        this.#startsInTurn = 0;
-      });
-  }
-
-  /** One that cannot be started has failed, and does not take the others of its claim with it. */
-  async #start(job: StoredJob): Promise<void> {
-    const { live, acts, logger } = this.#options;
-    this.#countStart();
-    try {
-      live.start(job);
-      // Claimed while the processor was told to stop: its code does not even begin.
-      if (this.#isHandingBack) live.send(job.id, { type: 'job.handBack' });
-    } catch (error) {
-      logger.error({ err: error }, `job ${job.id} could not be started: ${(error as Error).message}`);
-      await acts.fail(job, error).catch((reason) => this.engineFailed(reason));
-      queueMicrotask(() => this.#passSlot());
-    }
+  #start(job: StoredJob): void {
+    const { live } = this.#options;
+    live.start(job);
+    // Claimed while the processor was told to stop: its code does not even begin.
+    if (this.#isHandingBack) live.send(job.id, { type: 'job.handBack' });
   }
 
   #handBack(): void {
@@ -452,8 +385,7 @@ export class Supervision {
     this.#isWakeDue = true;
     queueMicrotask(() => {
       this.#isWakeDue = false;
-      if (this.#supervisor.getSnapshot().status === 'active')
-        this.#supervisor.send({ type: 'work.available' });
+      for (const pool of this.#pools) pool.wake();
       if (this.#dueTimer.getSnapshot().status === 'active') this.#dueTimer.send({ type: 'due.changed' });
     });
   }

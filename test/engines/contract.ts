@@ -50,6 +50,7 @@ export const plainJob = {
   notBefore: null,
   concurrencyKey: null,
   keyLimit: 1,
+  inOrder: false,
   retryOf: null,
 } as const;
 
@@ -259,6 +260,30 @@ export function engineContract(name: string, create: () => Engine): void {
           engine.settle(id, token, verdict('timedOut')),
         ]);
         expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      });
+
+      test('follow-ups are stored with a settlement, and not with one that is refused', async () => {
+        const { id } = await submit();
+        const [{ token }] = (await claim(1)) as [StoredJob];
+        const followUp = (of: string): NewJob => ({
+          ...plainJob,
+          ...{ id: `${of}-${id}`, name: 'follow-up', input: '1', idempotencyKey: null },
+        });
+        const names = async () => {
+          const found = [];
+          for await (const job of engine.list({ name: 'follow-up' })) found.push(job.id);
+          return found;
+        };
+        await expect(
+          engine.settle(id, 'stale', verdict('failed'), [followUp('refused')]),
+        ).rejects.toBeInstanceOf(StaleAttemptError);
+        expect(await names()).toEqual([]);
+        const told: string[] = [];
+        const unwatch = engine.watch({ changed: (job, state) => told.push(`${job} ${state}`), missed() {} });
+        await engine.settle(id, token, verdict('failed'), [followUp('a'), followUp('b')]);
+        unwatch();
+        expect(await names()).toEqual([`b-${id}`, `a-${id}`]);
+        expect(told).toEqual([`${id} failed`, `a-${id} queued`, `b-${id} queued`]);
       });
 
       test('a job at rest is settled without one, a live or final one is not', async () => {

@@ -20,6 +20,8 @@ interface Kept {
   name: string;
   key: string | null;
   keyLimit: number;
+  inOrder: boolean;
+  isPausing: boolean;
   rank: number;
   notBefore: number;
   token: string | null;
@@ -38,7 +40,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('submit' as const),
       name: fc.constantFrom(...names),
-      key: fc.constantFrom(null, 'a', 'b'),
+      key: fc.constantFrom(null, 'a', 'b', 'in order'),
       priority: fc.constantFrom(0, 0, 1, -2),
       delay: fc.constantFrom(0, 0, 0, 3),
     }),
@@ -105,15 +107,17 @@ class Trial {
 
   async #submit({ name, key, priority, delay }: Extract<Step, { do: 'submit' }>): Promise<void> {
     const keyLimit = key === 'b' ? 2 : 1;
+    const inOrder = key === 'in order';
     const place = this.#nextPlace();
     const notBefore = delay === 0 ? null : this.#clock.now() + delay * 1000;
     const job: NewJob = {
-      ...{ id: `job-${place}`, name, input: '1', settings, priority, notBefore, keyLimit },
+      ...{ id: `job-${place}`, name, input: '1', settings, priority, notBefore, keyLimit, inOrder },
       ...{ concurrencyKey: key, idempotencyKey: null, retryOf: null },
     };
     await this.#engine.submit([job]);
     const rank = place - priority * placesAPoint;
-    this.#jobs.push({ id: job.id, name, key, keyLimit, rank, notBefore: notBefore ?? 0, token: null });
+    const atRest = { notBefore: notBefore ?? 0, token: null, isPausing: false };
+    this.#jobs.push({ id: job.id, name, key, keyLimit, inOrder, rank, ...atRest });
   }
 
   async #claim(limit: number): Promise<void> {
@@ -147,7 +151,8 @@ class Trial {
     job.token = null;
     job.notBefore = notBefore ?? 0;
     if (state === 'completed') this.#jobs = this.#jobs.filter(({ id }) => id !== job.id);
-    if (state === 'retrying') job.rank = this.#nextPlace() - settled.priority * placesAPoint;
+    job.isPausing = job.inOrder && state === 'retrying';
+    if (state === 'retrying' && !job.inOrder) job.rank = this.#nextPlace() - settled.priority * placesAPoint;
   }
 
   #mayStart(job: Kept): boolean {
@@ -163,7 +168,9 @@ class Trial {
       if (job.token !== null || job.notBefore > this.#clock.now()) return false;
       if (job.key === null) return true;
       const peers = this.#jobs.filter(({ name, key }) => name === job.name && key === job.key);
-      return peers.filter(({ token }) => token !== null).length < job.keyLimit;
+      const holds = ({ token, isPausing, notBefore }: Kept) =>
+        token !== null || (isPausing && notBefore > this.#clock.now());
+      return peers.filter(holds).length < job.keyLimit;
     });
   }
 
@@ -189,7 +196,16 @@ export function limitsContract(name: string, create: () => Engine, numRuns: numb
       return { engine, clock };
     }
     const job = (id: string, more: Partial<NewJob> = {}): NewJob => ({
-      ...{ id, name: 'free', input: '1', settings, priority: 0, notBefore: null, keyLimit: 1 },
+      ...{
+        id,
+        name: 'free',
+        input: '1',
+        settings,
+        priority: 0,
+        notBefore: null,
+        keyLimit: 1,
+        inOrder: false,
+      },
       ...{ concurrencyKey: null, idempotencyKey: null, retryOf: null },
       ...more,
     });
@@ -253,6 +269,25 @@ export function limitsContract(name: string, create: () => Engine, numRuns: numb
       expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
       await engine.settle('1', first?.token ?? null, verdict('completed'));
       expect(await claim(engine, 9)).toEqual([]);
+      await engine.close();
+    });
+
+    test('of a key in order, one that is tried again keeps its place, and those behind it waiting', async () => {
+      const { engine, clock } = await opened();
+      const keyed = { concurrencyKey: 'k', inOrder: true };
+      await engine.submit([
+        job('1', keyed),
+        job('2', keyed),
+        job('other', { ...keyed, concurrencyKey: 'l' }),
+      ]);
+      const [first] = await claim(engine, 1);
+      await engine.settle('1', first?.token ?? null, verdict('retrying', { notBefore: clock.now() + 5000 }));
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['other']);
+      await clock.advance(5);
+      const [again, ...none] = await claim(engine, 9);
+      expect([again?.id, none]).toEqual(['1', []]);
+      await engine.settle('1', again?.token ?? null, verdict('failed'));
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
       await engine.close();
     });
 

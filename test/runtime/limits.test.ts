@@ -172,7 +172,7 @@ test('limits hold over two processors on one file', async () => {
 });
 
 const bad: [string, unknown, string][] = [
-  ['no object', 7, 'limits: expected an object of concurrency, concurrencyPerKey, rate, got 7.'],
+  ['no object', 7, 'limits: expected an object of concurrency, concurrencyPerKey, inOrder, rate, got 7.'],
   ['an unknown one', { perKey: 1 }, 'limits.perKey: expected one of'],
   [
     'a part of a job',

@@ -35,6 +35,7 @@ type Same =
 export interface JobRow extends Pick<StoredJob, Same> {
   seq: number;
   state: JobState;
+  inOrder: number;
   claimedAhead: number;
   timeout: TimeoutKind | null;
   settings: string;
@@ -62,6 +63,7 @@ export function fromRow(row: JobRow): StoredJob {
     idempotencyKey: row.idempotencyKey,
     concurrencyKey: row.concurrencyKey,
     keyLimit: row.keyLimit,
+    inOrder: row.inOrder === 1,
     retryOf: row.retryOf,
     state: row.state,
     attempt: row.attempt,

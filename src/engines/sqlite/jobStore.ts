@@ -120,13 +120,14 @@ export class JobStore {
       if (older !== undefined) return older;
       const { queueDueAt, deadlineAt, history, state } = freshJob(job, at.now);
       this.#statements.run(
-        `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, concurrencyKey, keyLimit, retryOf,
-           state, submittedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
-         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :concurrencyKey, :keyLimit, :retryOf,
-           :state, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
+        `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, concurrencyKey, keyLimit, inOrder,
+           retryOf, state, submittedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
+         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :concurrencyKey, :keyLimit, :inOrder,
+           :retryOf, :state, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
         {
           ...job,
           settings: JSON.stringify(job.settings),
+          inOrder: job.inOrder ? 1 : 0,
           state,
           submittedAt: at.now,
           queueDueAt,
@@ -271,7 +272,13 @@ export class JobStore {
     this.#changed(id, 'stopping');
   }
 
-  settle(at: Instant, id: string, token: string | null, verdict: Verdict): JobRow {
+  settle(
+    at: Instant,
+    id: string,
+    token: string | null,
+    verdict: Verdict,
+    followUps: readonly NewJob[] = [],
+  ): JobRow {
     const { state, timeout, reason, failure, stop, notBefore } = verdict;
     const isOver = isFinal(state);
     if (!isOver) {
@@ -285,7 +292,7 @@ export class JobStore {
       `UPDATE jobs SET state = :state, attempt = attempt - :given, crashes = crashes + :crash, timeout = :timeout,
          reason = :reason, failure = :failure, stop = :stop, token = NULL, owner = NULL, intent = NULL,
          leaseUntil = NULL, boot = NULL, holder = NULL, processGroup = NULL, endedAt = :endedAt, result = :result,
-         notBefore = CASE WHEN :isOver THEN notBefore ELSE :notBefore END, rank = CASE WHEN :keepsPlace THEN rank ELSE :place - priority * ${placesAPoint} END,
+         notBefore = CASE WHEN :isOver THEN notBefore ELSE :notBefore END, rank = CASE WHEN :keepsPlace OR (inOrder AND NOT :isOver) THEN rank ELSE :place - priority * ${placesAPoint} END,
          stage = CASE WHEN concurrencyKey IS NULL THEN :stage WHEN :stage = 1 THEN 2 ELSE :stage END, dueAt = CASE WHEN :isOver THEN NULL WHEN startedAt IS NOT NULL AND NOT ${isFresh} THEN deadlineAt
            ELSE min(ifnull(queueDueAt, deadlineAt), ifnull(deadlineAt, queueDueAt)) END,
          startedAt = CASE WHEN ${isFresh} THEN NULL ELSE startedAt END,
@@ -318,6 +325,7 @@ export class JobStore {
     if (settled === undefined) throw new StaleAttemptError(this.#row(id).id, 'settlement');
     this.#changed(id, state);
     this.#refill(settled);
+    this.submit(at, followUps);
     return settled;
   }
 

@@ -98,9 +98,13 @@ export class LimitStore {
           ...key,
           stage,
         })?.n ?? 0;
-      const alive = count(stages.alive);
-      if (alive >= next.keyLimit) return;
-      if (alive + count(stages.slot) >= next.keyLimit) {
+      const pausing = this.#statements.get<{ n: number }>(
+        `SELECT count(*) AS n ${ofKey} AND stage = 0 AND inOrder AND state = 'retrying'`,
+        key,
+      );
+      const held = count(stages.alive) + (pausing?.n ?? 0);
+      if (held >= next.keyLimit) return;
+      if (held + count(stages.slot) >= next.keyLimit) {
         const last = this.#statements.get<{ seq: number; rank: number }>(
           `SELECT seq, rank ${ofKey} AND stage = 1 ORDER BY rank DESC, seq DESC LIMIT 1`,
           key,

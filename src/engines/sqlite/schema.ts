@@ -19,6 +19,7 @@ const migrations: readonly string[] = [
     idempotencyKey TEXT,
     concurrencyKey TEXT,
     keyLimit REAL NOT NULL,
+    inOrder INTEGER NOT NULL,
     retryOf TEXT,
     state TEXT NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0,

@@ -155,8 +155,13 @@ export class SqliteEngine implements Engine {
     return this.#call('recordIntent', id, token, intent);
   }
 
-  settle(id: string, token: string | null, verdict: Verdict): Promise<StoredJob> {
-    return this.#call('settle', id, token, verdict).then(fromRow);
+  settle(
+    id: string,
+    token: string | null,
+    verdict: Verdict,
+    followUps?: readonly NewJob[],
+  ): Promise<StoredJob> {
+    return this.#call('settle', id, token, verdict, followUps).then(fromRow);
   }
 
   setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {
