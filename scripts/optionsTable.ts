@@ -20,6 +20,7 @@ const aboutProcessor: Record<(typeof processorNumbers)[number]['name'], string> 
   maxConcurrentJobs: 'attempts alive at once',
   spares: 'processes and threads kept started ahead, each',
   monitorIntervalSeconds: 'pause between two sweeps',
+  queueTooOldSeconds: 'a job has waited for a slot so long: `queueTooOld` is told',
   keepCompletedSeconds: 'a completed job is removed so long after its end',
   keepFailedSeconds: 'one that failed, timed out or was cancelled',
 };

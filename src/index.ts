@@ -38,3 +38,5 @@ export type { Stats } from './runtime/stats.ts';
 export type { JobEvents, JobStatus, JobTransition } from './runtime/status.ts';
 export type { StuckJob } from './runtime/stuckJobs.ts';
 export type { SubmitOptions } from './runtime/submission.ts';
+export type { Notification, NotificationEvent, QueueAge } from './runtime/webhooks/notification.ts';
+export type { WebhookOptions } from './runtime/webhooks/targets.ts';

@@ -16,6 +16,8 @@ export interface AttemptStart {
   /** JSON text of the last checkpoint; null before the first. */
   readonly checkpoint: string | null;
   readonly chunkSize: number;
+  /** See OwnContext. Never stored. */
+  readonly given?: unknown;
 }
 
 export interface AttemptHost {
@@ -31,7 +33,10 @@ export interface AttemptHost {
 export async function foldChunks(code: JobCode, start: AttemptStart, host: AttemptHost): Promise<string> {
   const { jobId, attempt, token } = start;
   const { signal, log } = host;
-  const context: JobContext = { jobId, attempt, token, signal, log, heartbeat: () => host.heartbeat() };
+  const context: JobContext = {
+    ...{ jobId, attempt, token, signal, log, heartbeat: () => host.heartbeat() },
+    ...(start.given === undefined ? {} : { given: start.given }),
+  };
   signal.throwIfAborted();
   const input = JSON.parse(start.input);
   if (!isChunked(code)) return toJsonText(await code.run(input, context), 'result');

@@ -17,6 +17,11 @@ export interface JobContext {
   readonly heartbeat: () => void;
 }
 
+/** Of jobs of our own: what the host gives to an attempt beside the stored input. */
+export interface OwnContext extends JobContext {
+  readonly given: unknown;
+}
+
 export interface ChunkContext<I, C> extends JobContext {
   readonly input: I;
   /** The last acknowledged checkpoint, or the definition's `start`. */

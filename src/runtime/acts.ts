@@ -5,7 +5,13 @@ import type { Logger } from 'pino';
 import { endGroup } from '../actors/isolation/processGroup.ts';
 import { toFailure } from '../actors/isolation/protocol.ts';
 import type { Clock } from '../engines/clock.ts';
-import { type Engine, StaleAttemptError, type StoredJob, type Timeouts } from '../engines/engine.ts';
+import {
+  type Engine,
+  type NewJob,
+  StaleAttemptError,
+  type StoredJob,
+  type Timeouts,
+} from '../engines/engine.ts';
 import type { JobEvent } from '../machines/jobMessages.ts';
 import { isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
 import { notBegun, type Verdict, verdictOfCrash, verdictOfEnd, verdictOfStop } from '../machines/verdict.ts';
@@ -29,6 +35,8 @@ export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   /** Whether this job's code runs inside its host, inline or in a thread. */
   runsInHost(name: string): boolean;
   settled(job: StoredJob): void;
+  /** Jobs to be stored with this end of an attempt, or of a job at rest. */
+  followUps(job: StoredJob, verdict: Verdict): readonly NewJob[];
   /** Lets go of a job that was claimed here and has not been started. */
   release(id: string): Promise<void>;
 }
@@ -174,10 +182,11 @@ export class Acts {
 
   async #settle(job: StoredJob, token: string | null, verdict: Verdict): Promise<void> {
     const engine: Engine = await this.#host.engine();
-    const settled = await engine.settle(job.id, token, verdict).catch((error) => {
+    const settle = (as: Verdict) => engine.settle(job.id, token, as, this.#host.followUps(job, as));
+    const settled = await settle(verdict).catch((error) => {
       // Told to end since it was read.
       if (!(error instanceof StaleAttemptError) || error.intent === null) throw error;
-      return engine.settle(job.id, token, this.#verdictOfIntent({ ...job, intent: error.intent }) as Verdict);
+      return settle(this.#verdictOfIntent({ ...job, intent: error.intent }) as Verdict);
     });
     logTransition(this.#host.logger.child({ jobId: job.id, job: job.name, attempt: job.attempt }), settled);
     this.#host.settled(settled);

@@ -107,7 +107,11 @@ export function checkMemoryLimit(field: string, { memoryLimitMb }: JobSettings, 
 
 /** A definition as the runtime uses it, its phantom types gone. */
 // biome-ignore lint/suspicious/noExplicitAny: see Jobs.
-export type AnyDefinition = Definition<any, any> & JobCode;
+export type AnyDefinition = Definition<any, any> &
+  JobCode & {
+    /** Of jobs of our own: see OwnContext. */
+    readonly given?: unknown;
+  };
 
 export function isolationOf(definition: AnyDefinition): Isolation {
   return definition.isolation ?? (definition.module === undefined ? 'inline' : 'process');

@@ -10,12 +10,21 @@ import { createStoreIntent, createStoreVerdict } from '../actors/engineWrites.ts
 import { gatherMs } from '../actors/isolation/protocol.ts';
 import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
-import type { Beat, BeatReply, Engine, FrozenSettings, ProcessGroup, StoredJob } from '../engines/engine.ts';
+import type {
+  Beat,
+  BeatReply,
+  Engine,
+  FrozenSettings,
+  NewJob,
+  ProcessGroup,
+  StoredJob,
+} from '../engines/engine.ts';
 import { withTimeouts } from '../engines/jobFacts.ts';
 import { claimedJobMachine } from '../machines/job.ts';
 import type { JobChartContext, JobEmitted, JobEvent } from '../machines/jobMessages.ts';
 import { stopBudgetMs } from '../machines/ladder.ts';
 import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
+import type { Verdict } from '../machines/verdict.ts';
 import { attemptTimeouts, chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
 import type { RootActor } from './inspection.ts';
@@ -62,6 +71,10 @@ export interface LiveJobsHost {
   /** A live attempt has something that must not wait for the next round. */
   beatSoon(): void;
   engineFailed(error: unknown): void;
+  /** Jobs to be stored with this end of an attempt. */
+  followUps(job: StoredJob, verdict: Verdict): readonly NewJob[];
+  /** Its attempt could not be proven ended. */
+  unproven(job: StoredJob, facts: Pick<Verdict, 'timeout' | 'reason' | 'stop'>): void;
   /** A chart is about to start. */
   starts(root: () => LiveRoot): void;
   /** A job that is or was alive here came to a new state, or finished a chunk. */
@@ -86,6 +99,10 @@ export class LiveJobs {
     this.#judgement = patientClock(clock);
     const writes = {
       settled: (token: string, job: StoredJob) => this.#settled(token, job),
+      followUps: (token: string, verdict: Verdict) => {
+        const live = this.#attempts.get(token);
+        return live === undefined ? [] : host.followUps(withProgress(live), verdict);
+      },
       failed: host.engineFailed,
     };
     const attemptOf = (token: string) => (this.#attempts.get(token) as LiveJob).attempt;
@@ -355,6 +372,7 @@ export class LiveJobs {
         input: job.input,
         checkpoint: job.checkpoint,
         chunkSize: job.settings.chunkSize,
+        given: definition.given,
       },
       code: definition,
       module: definition.module === undefined ? null : moduleUrl(definition.module),
@@ -403,13 +421,18 @@ export class LiveJobs {
     const { id } = live.job;
     logTimeout(live.attempt.log, id, emitted);
     if (emitted.type !== 'stop.unconfirmed') return;
+    const { intent, stop } = emitted;
+    this.#host.unproven(withProgress(live), {
+      timeout: intent.kind === 'timeout' ? intent.timeout : null,
+      reason: intent.kind === 'cancel' ? intent.reason : null,
+      stop,
+    });
     this.#zombies.set(live.attempt.start.token, live.job);
     this.#host.changed('unconfirmed', () => this.#status(live));
   }
 
   #status(live: LiveJob): JobStatus {
-    const { job, chunks, items, lastProgressAt } = live;
-    return statusOf({ ...job, chunks, items, lastProgressAt }, this.#view(live));
+    return statusOf(withProgress(live), this.#view(live));
   }
 
   #settled(token: string, job: StoredJob): void {
@@ -446,6 +469,11 @@ export class LiveJobs {
     if (this.#live.get(live.job.id) === live) this.#live.delete(live.job.id);
     live.actor.stop();
   }
+}
+
+/** As known here: the row is as it was claimed. */
+function withProgress({ job, chunks, items, total, lastProgressAt }: LiveJob): StoredJob {
+  return { ...job, chunks, items, total, lastProgressAt };
 }
 
 function rootOf({ actor, job }: LiveJob): LiveRoot {

@@ -4,6 +4,7 @@
 import type { Logger } from 'pino';
 import type { StoredJob } from '../engines/engine.ts';
 import type { JobEmitted } from '../machines/jobMessages.ts';
+import type { QueueAge } from './webhooks/notification.ts';
 
 export function logFound(log: Logger, count: number): void {
   log.warn(`Found ${count} stuck job(s), forcing timeout`);
@@ -25,6 +26,10 @@ export function logTimeout(log: Logger, id: string, emitted: JobEmitted): void {
     if (emitted.type === 'stop.proven') logTimedOut(log, id);
     else logNotTimedOut(log, id, 'its code could not be proven stopped; its slot stays held until it is');
   }
+}
+
+export function logQueueTooOld(log: Logger, { waiting, ageSeconds }: QueueAge): void {
+  log.warn({ waiting, ageSeconds }, `The queue is too old: a job has waited for ${ageSeconds} s`);
 }
 
 export function logTransition(log: Logger, job: StoredJob): void {

@@ -11,15 +11,18 @@ import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
-import { type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
+import { type AnyDefinition, type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
+import { channels } from './diagnostics.ts';
 import { ConfigurationError, describeValue, EngineError, InputError, JobNotFoundError } from './errors.ts';
 import { type Inspection, Listeners, type RootActor } from './inspection.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { checkQuery, type ListQuery } from './jobQuery.ts';
 import { limitsOf } from './limits.ts';
 import { LiveJobs, type LiveRoot } from './liveJobs.ts';
+import { logQueueTooOld } from './logLines.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
+import { QueueWatch } from './queueWatch.ts';
 import { type ScheduleOptions, type ScheduleStatus, Schedules } from './schedules.ts';
 import { checkDuration, checkNumber, checkTimeouts, resolveSettings } from './settings.ts';
 import { countsOf, type Stats, statsOf } from './stats.ts';
@@ -33,7 +36,7 @@ import { Ticks } from './ticks.ts';
 const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 
 export interface Health {
-  /** `degraded`: works, with less than it should. `down`: no job can start. A paused name is a reason, and `ok`. */
+  /** `degraded`: works, with less than it should. `down`: no job can start. A paused name, and a queue that is too old, are reasons and `ok`. */
   status: 'ok' | 'degraded' | 'down';
   reasons: string[];
 }
@@ -70,7 +73,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   constructor(options: ProcessorOptions<J>) {
     super();
     this.#options = resolveOptions(options, process.env);
-    const { clock, random, engine, logger, jobs, settings, environment } = this.#options;
+    const { clock, random, engine, logger, jobs, webhooks, settings, environment } = this.#options;
     const defaults = resolveSettings([settings, environment], { chunked: true, isolation: 'process' });
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
     this.chunkSize = defaults.chunkSize;
@@ -84,10 +87,12 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       random,
       logger: jobLogger,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
-      definitionOf: (name) => jobs.get(name) as NonNullable<ReturnType<typeof jobs.get>>,
+      definitionOf: (name) => (jobs.get(name) ?? webhooks.definitions.get(name)) as AnyDefinition,
       slotFreed: (name, ms) => this.#supervision?.slotFreed(name, ms),
       beatSoon: () => this.#supervision?.beatSoon(),
       engineFailed: (error) => this.#supervision?.engineFailed(error),
+      followUps: (job, verdict) => webhooks.followUps(job, verdict),
+      unproven: (job, facts) => this.#enqueue(webhooks.unconfirmed(job, facts)),
       starts: (root) => {
         if (!this.#rootWatchers.isEmpty) this.#rootWatchers.tell(this.#underSupervisor(root()));
       },
@@ -113,6 +118,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         return definition !== undefined && isolationOf(definition) !== 'process';
       },
       settled: (job) => this.#announce(job.state, () => statusOf(job)),
+      followUps: (job, verdict) => webhooks.followUps(job, verdict),
       release: async (id) => this.#supervision?.release(id),
     });
     this.#access = {
@@ -153,8 +159,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#stopping !== null) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
     const engine = await this.#open();
     if (this.#supervision !== null || this.#stopping !== null) return this;
-    const { clock, logger } = this.#options;
-    const names = [...this.#options.jobs.keys()];
+    const { clock, logger, jobs, webhooks } = this.#options;
+    const names = [...jobs.keys()];
+    const deliveries = [...webhooks.definitions.keys()];
     const submitted = (job: StoredJob) => this.#announce('queued', () => statusOf(job));
     this.#supervision = new Supervision({
       engine,
@@ -165,14 +172,35 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       ticks: new Ticks({ engine, clock, logger, names, submitted }),
       owner: this.#owner,
       pools: [
-        { title: 'supervisor', names, limits: limitsOf(this.#options.jobs), limit: this.maxConcurrentJobs },
+        { title: 'supervisor', names, limits: limitsOf(jobs), limit: this.maxConcurrentJobs },
+        // Slots of their own, one for each target.
+        ...(deliveries.length === 0
+          ? []
+          : [
+              {
+                title: 'supervisor of deliveries',
+                names: deliveries,
+                limits: limitsOf(webhooks.definitions),
+                limit: deliveries.length,
+              },
+            ]),
       ],
+      queueWatch: new QueueWatch({
+        engine,
+        clock,
+        tooOldMs: this.#options.queueTooOldSeconds * 1000,
+        found: (queue) => {
+          logQueueTooOld(logger, queue);
+          this.#announce('queueTooOld', () => queue);
+          this.#enqueue(webhooks.queueTooOld(queue));
+        },
+      }),
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
       keepCompletedMs: this.#options.keepCompletedSeconds * 1000,
       keepFailedMs: this.#options.keepFailedSeconds * 1000,
       starts: (root) => this.#rootWatchers.tell(root),
     });
-    this.#isolations.prepare(new Set([...this.#options.jobs.values()].map(isolationOf)));
+    this.#isolations.prepare(new Set([...jobs.values()].map(isolationOf)));
     this.#supervision.start();
     return this;
   }
@@ -357,8 +385,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       reasons.push(`job ${id} (${name}, attempt ${attempt}) could not be proven stopped and holds its slot`);
     }
     if (this.#supervision.isDraining) reasons.push('the processor is draining');
-    const status =
-      unconfirmed.length >= this.maxConcurrentJobs ? 'down' : reasons.length === 0 ? 'ok' : 'degraded';
+    const status = this.#areSlotsLost() ? 'down' : reasons.length === 0 ? 'ok' : 'degraded';
+    const { tooOld } = this.#supervision;
+    if (tooOld !== null)
+      reasons.push(`the queue is too old: a job waits since ${tooOld.oldest.toISOString()}`);
     for (const name of this.#supervision.paused) reasons.push(`${name} is paused`);
     return { status, reasons };
   }
@@ -441,10 +471,14 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return { ref, name, parent: this.#supervision?.supervisorOf(jobName) ?? null, isJob: true };
   }
 
+  #areSlotsLost(): boolean {
+    const { jobs } = this.#options;
+    return this.#live.unconfirmed().filter(({ name }) => jobs.has(name)).length >= this.maxConcurrentJobs;
+  }
+
   #slotsLost(): void {
     const { onSlotsLost, logger } = this.#options;
-    const areLost = () =>
-      this.#stopping === null && this.#live.unconfirmed().length >= this.maxConcurrentJobs;
+    const areLost = () => this.#stopping === null && this.#areSlotsLost();
     if (onSlotsLost === 'stay' || !areLost()) return;
     logger.fatal(
       `all ${this.maxConcurrentJobs} slots are held by attempts that could not be stopped: exiting`,
@@ -454,10 +488,27 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     setTimeout(() => areLost() && process.kill(process.pid, 'SIGKILL'), 100);
   }
 
-  #announce(what: keyof JobEvents, status: () => JobStatus): void {
-    if (this.listenerCount(what) === 0) return;
+  /** Stores them, as soon as the engine answers. */
+  async #enqueue(jobs: readonly NewJob[]): Promise<void> {
+    const { clock } = this.#options;
+    while (jobs.length > 0 && !this.#isClosed) {
+      try {
+        await (await this.#open()).submit(jobs);
+        return;
+      } catch (error) {
+        this.#supervision?.engineFailed(error);
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, 1000));
+      }
+    }
+  }
+
+  #announce<E extends keyof JobEvents>(what: E, told: () => JobEvents[E][0]): void {
+    const channel = channels[what];
+    if (this.listenerCount(what) === 0 && !channel.hasSubscribers) return;
+    const value = told();
+    channel.publish(what === 'queueTooOld' ? { queue: value } : { job: value });
     try {
-      this.emit(what as FinalState, status());
+      this.emit(what as FinalState, value as JobStatus);
     } catch (error) {
       // A listener is the app's own code: its mistake must not reach the job's chart.
       this.#options.logger.error(

@@ -20,6 +20,8 @@ import {
   resolveProcessorNumbers,
   resolveSettings,
 } from './settings.ts';
+import { checkTargets, type WebhookOptions } from './webhooks/targets.ts';
+import { ownPrefix, Webhooks } from './webhooks/webhooks.ts';
 
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   /**
@@ -48,6 +50,13 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   onSlotsLost?: 'stay' | 'exit';
   /** Pause between two sweeps of the monitor. Default 60. */
   monitorIntervalSeconds?: number;
+  /** When a job has waited so long for a slot, `queueTooOld` is told: an event, a line of the log, webhooks. Default 3600; Infinity: never. */
+  queueTooOldSeconds?: number;
+  /**
+   * Who else is told of failures and timeouts, by names of yours: `{ ops: { url, secret } }`. Sent by the processors that
+   * have the target, stored with what they tell of, tried again for three days.
+   */
+  webhooks?: Readonly<Record<string, WebhookOptions>>;
   /** Completed jobs are removed, with their rows, so long after their end. Default 7 days; Infinity: never. */
   keepCompletedSeconds?: number;
   /** The same for those that failed, timed out or were cancelled. Default 30 days. */
@@ -63,6 +72,7 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
 export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly engine: Engine;
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
+  readonly webhooks: Webhooks;
   readonly onSlotsLost: 'stay' | 'exit';
   readonly logger: Logger;
   readonly clock: Clock;
@@ -83,6 +93,8 @@ export function resolveOptions(
     spares,
     onSlotsLost = 'stay',
     monitorIntervalSeconds,
+    queueTooOldSeconds,
+    webhooks,
     keepCompletedSeconds,
     keepFailedSeconds,
     logger,
@@ -96,12 +108,20 @@ export function resolveOptions(
     'jobs',
     ...processorNumbers.map(({ name }) => name),
     'onSlotsLost',
+    'webhooks',
     'logger',
     'clock',
     'random',
   ]);
   const numbers = resolveProcessorNumbers(
-    { maxConcurrentJobs, spares, monitorIntervalSeconds, keepCompletedSeconds, keepFailedSeconds },
+    {
+      maxConcurrentJobs,
+      spares,
+      monitorIntervalSeconds,
+      queueTooOldSeconds,
+      keepCompletedSeconds,
+      keepFailedSeconds,
+    },
     environment,
   );
   if (onSlotsLost !== 'stay' && onSlotsLost !== 'exit') {
@@ -111,13 +131,16 @@ export function resolveOptions(
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
   }
+  const registry = new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)]));
+  const time = clock ?? systemClock;
   return Object.freeze({
     engine: openable(engine, durability),
-    jobs: new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)])),
+    jobs: registry,
+    webhooks: new Webhooks(checkTargets(webhooks, [...registry.keys()]), time),
     ...numbers,
     onSlotsLost,
     logger: logger ?? pino({ name: 'unstuck' }),
-    clock: clock ?? systemClock,
+    clock: time,
     random: random ?? Math.random,
     settings,
     environment: environmentSettings(environment),
@@ -150,6 +173,8 @@ function openable(engine: unknown, durability: unknown): Engine {
 
 function checkJob(name: string, job: unknown): AnyDefinition {
   const field = `jobs.${name}`;
+  if (name.startsWith(ownPrefix))
+    throw new ConfigurationError(field, `a name that does not begin with ${ownPrefix}`, describeValue(name));
   if (name === '') throw new ConfigurationError('jobs', 'names that are not empty', 'an empty one');
   if (typeof job !== 'object' || job === null || !('run' in job || 'chunks' in job)) {
     throw new ConfigurationError(field, 'a job of defineJob or defineChunkedJob', describeValue(job));

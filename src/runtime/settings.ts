@@ -110,6 +110,12 @@ export const processorNumbers = [
     ...seconds,
   },
   {
+    name: 'queueTooOldSeconds',
+    fallback: 3600,
+    variable: 'RECONCILIATION_QUEUE_TOO_OLD_SECONDS',
+    ...seconds,
+  },
+  {
     name: 'keepCompletedSeconds',
     fallback: 7 * day,
     variable: 'RECONCILIATION_KEEP_COMPLETED_SECONDS',

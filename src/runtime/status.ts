@@ -4,6 +4,7 @@ import type { StoredJob } from '../engines/engine.ts';
 import type { StopRecord } from '../machines/ladder.ts';
 import { isAtRest, type JobState, type TimeoutKind } from '../machines/states.ts';
 import type { StoredFailure } from '../machines/verdict.ts';
+import type { QueueAge } from './webhooks/notification.ts';
 
 export interface JobStatus {
   readonly id: string;
@@ -132,7 +133,7 @@ export function soonestFirst(due: readonly Due[]): Due[] {
   return due.filter(({ at }) => at <= lastDate).sort((a, b) => a.at - b.at);
 }
 
-function toDate(at: number | null): Date | null {
+export function toDate(at: number | null): Date | null {
   return at === null ? null : new Date(Math.min(at, lastDate));
 }
 
@@ -144,4 +145,6 @@ export type JobEvents = { [S in JobState]: [status: JobStatus] } & {
   unconfirmed: [status: JobStatus];
   /** An attempt here lost its lease and was ended; another processor decides about the job. */
   superseded: [status: JobStatus];
+  /** The job that has waited longest has waited for `queueTooOldSeconds`. Told once, until the queue is younger again. */
+  queueTooOld: [queue: QueueAge];
 };

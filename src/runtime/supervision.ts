@@ -15,8 +15,10 @@ import type { RootActor } from './inspection.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
 import { PausedNames } from './pausedNames.ts';
+import type { QueueWatch } from './queueWatch.ts';
 import { SlotPool, type SlotPoolOptions } from './slotPool.ts';
 import type { Ticks } from './ticks.ts';
+import type { QueueAge } from './webhooks/notification.ts';
 
 /** How long a silent owner keeps its jobs. */
 const leaseMs = 15_000;
@@ -43,6 +45,7 @@ export interface SupervisionOptions {
   readonly owner: string;
   /** Of slots, each with names of its own. They are drained in this order. The first is that of the app's jobs. */
   readonly pools: readonly PoolOptions[];
+  readonly queueWatch: QueueWatch;
   readonly monitorIntervalMs: number;
   readonly keepCompletedMs: number;
   readonly keepFailedMs: number;
@@ -213,6 +216,10 @@ export class Supervision {
     return this.#paused.names;
   }
 
+  get tooOld(): QueueAge | null {
+    return this.#options.queueWatch.tooOld;
+  }
+
   /** Resolves when none of what is paused waits or is started here any more. */
   readPaused(): Promise<void> {
     return this.#paused.read();
@@ -306,6 +313,7 @@ export class Supervision {
     await this.#end(await this.#findOverdue());
     await this.#recover();
     await this.#options.ticks.check();
+    await this.#options.queueWatch.look();
     await this.readPaused();
     // A clock that was set forward is not noticed by a timer.
     this.#lookAtTicks();

@@ -1,0 +1,124 @@
+// Who is to be told, as the option `webhooks` says it: checked when the processor is made. No error shows a secret, or an
+// address, which with many services is one.
+
+import { ConfigurationError, describeValue } from '../errors.ts';
+import { checkNumber } from '../settings.ts';
+import { type NotificationEvent, notificationEvents } from './notification.ts';
+import { keyOf } from './signature.ts';
+
+export interface WebhookOptions {
+  /** `https:` or `http:`. */
+  url: string | URL;
+  /**
+   * What signs (Standard Webhooks, v1): base64 of 24 to 64 bytes, with or without `whsec_` before it. Several: a signature with
+   * each, while a receiver changes from one to the next.
+   */
+  secret: string | readonly string[];
+  /** Default: `failed`, `timedOut`, `unconfirmed`, `queueTooOld`. */
+  events?: readonly NotificationEvent[];
+  /** Names of the jobs it is told of. Default: all. */
+  jobs?: readonly string[];
+  /** Sent with each, an authorization say. */
+  headers?: Readonly<Record<string, string>>;
+  /** How long it may take to answer. Default 20. */
+  answerSeconds?: number;
+}
+
+export interface Target {
+  readonly name: string;
+  readonly url: string;
+  readonly secrets: readonly string[];
+  readonly events: ReadonlySet<NotificationEvent>;
+  /** Null: all. */
+  readonly jobs: ReadonlySet<string> | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly answerSeconds: number;
+}
+
+const defaultEvents: readonly NotificationEvent[] = ['failed', 'timedOut', 'unconfirmed', 'queueTooOld'];
+const fields = ['url', 'secret', 'events', 'jobs', 'headers', 'answerSeconds'];
+
+/** Throws ConfigurationError. `known`: the names of the registry. */
+export function checkTargets(
+  webhooks: Readonly<Record<string, WebhookOptions>> | undefined,
+  known: readonly string[],
+): Target[] {
+  if (webhooks === undefined) return [];
+  if (typeof webhooks !== 'object' || webhooks === null)
+    throw new ConfigurationError('webhooks', 'an object of targets by name', describeValue(webhooks));
+  return Object.entries(webhooks).map(([name, options]) => checkTarget(name, options, known));
+}
+
+function checkTarget(name: string, options: WebhookOptions, known: readonly string[]): Target {
+  const field = `webhooks.${name}`;
+  if (!/^[\w-]{1,64}$/.test(name))
+    throw new ConfigurationError(
+      'webhooks',
+      'names of letters, digits, - and _, 64 at most',
+      describeValue(name),
+    );
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigurationError(field, 'an object with url and secret', describeValue(options));
+  for (const given of Object.keys(options))
+    if (!fields.includes(given))
+      throw new ConfigurationError(`${field}.${given}`, `one of ${fields.join(', ')}`, 'an unknown field');
+  const { url, secret, events = defaultEvents, jobs, headers = {}, answerSeconds = 20 } = options;
+  checkNumber(`${field}.answerSeconds`, answerSeconds, 'seconds, more than 0 and 60 at most', isAnswerTime);
+  return {
+    name,
+    url: checkUrl(`${field}.url`, url),
+    secrets: checkSecrets(`${field}.secret`, secret),
+    events: new Set(checkList(`${field}.events`, events, notificationEvents) as NotificationEvent[]),
+    jobs: jobs === undefined ? null : new Set(checkList(`${field}.jobs`, jobs, known)),
+    headers: checkHeaders(`${field}.headers`, headers),
+    answerSeconds,
+  };
+}
+
+const isAnswerTime = (n: number) => n > 0 && n <= 60;
+
+function checkUrl(field: string, url: unknown): string {
+  const parsed = URL.parse(String(url));
+  const expected = 'an address that begins with https: or http:';
+  if (parsed === null) throw new ConfigurationError(field, expected, 'something else');
+  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:')
+    throw new ConfigurationError(field, expected, `one of ${parsed.protocol}`);
+  if (parsed.username !== '' || parsed.password !== '')
+    throw new ConfigurationError(field, 'no user and password in it', 'some', 'Use headers.');
+  return parsed.href;
+}
+
+function checkSecrets(field: string, secret: unknown): readonly string[] {
+  const secrets: unknown[] = Array.isArray(secret) ? secret : [secret];
+  const expected = 'whsec_ and 24 to 64 bytes in base64';
+  if (secrets.length === 0) throw new ConfigurationError(field, expected, 'none');
+  return secrets.map((each) => {
+    if (typeof each !== 'string')
+      throw new ConfigurationError(field, expected, each === undefined ? 'none' : typeof each);
+    if (keyOf(each) === null)
+      throw new ConfigurationError(
+        field,
+        expected,
+        `${each.length} characters that are not`,
+        'Make one with: openssl rand -base64 32',
+      );
+    return each;
+  });
+}
+
+function checkList(field: string, given: unknown, known: readonly string[]): readonly string[] {
+  const expected = `some of ${known.join(', ')}`;
+  if (!Array.isArray(given) || given.length === 0)
+    throw new ConfigurationError(field, expected, Array.isArray(given) ? 'none' : describeValue(given));
+  for (const each of given)
+    if (!known.includes(each)) throw new ConfigurationError(field, expected, describeValue(each));
+  return given;
+}
+
+function checkHeaders(field: string, given: unknown): Readonly<Record<string, string>> {
+  try {
+    return Object.fromEntries(new Headers(given as Record<string, string>));
+  } catch {
+    throw new ConfigurationError(field, 'names and values of headers', 'something else');
+  }
+}
