@@ -88,6 +88,7 @@ function fill(path: string, size: number): void {
     concurrencyKey: null,
     keyLimit: 1,
     retryOf: null,
+    trace: null,
   };
   for (let from = 0; from < size; from += 1000) {
     const jobs = Array.from({ length: 1000 }, (_, index): NewJob => {

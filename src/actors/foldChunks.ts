@@ -16,6 +16,8 @@ export interface AttemptStart {
   /** JSON text of the last checkpoint; null before the first. */
   readonly checkpoint: string | null;
   readonly chunkSize: number;
+  /** As `trace` of the job, of this attempt's own span. */
+  readonly trace: string | null;
 }
 
 export interface AttemptHost {

@@ -59,6 +59,8 @@ export interface NewJob {
   readonly keyLimit: number;
   /** The final job that this one repeats by hand, or null. */
   readonly retryOf: string | null;
+  /** The trace that its attempts belong to: what the propagator wrote at the submit, JSON text. Null: none. */
+  readonly trace: string | null;
 }
 
 export interface Transition {

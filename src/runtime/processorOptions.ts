@@ -1,5 +1,6 @@
 // The options of a processor: checked and completed once, at construction.
 
+import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { type Logger, pino } from 'pino';
 import { isChunked } from '../actors/jobCode.ts';
 import { systemClock } from '../actors/systemClock.ts';
@@ -20,6 +21,12 @@ import {
   resolveProcessorNumbers,
   resolveSettings,
 } from './settings.ts';
+
+/** OpenTelemetry's providers, each by default the one that is registered globally: it does nothing until an SDK is. */
+export interface TelemetryOptions {
+  meterProvider?: MeterProvider;
+  tracerProvider?: TracerProvider;
+}
 
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   /**
@@ -54,6 +61,8 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   keepFailedSeconds?: number;
   /** A pino logger. Default: JSON lines on standard output, level `info`. */
   logger?: Logger;
+  /** Where metrics and traces go. `false`: nowhere. Default: OpenTelemetry's global providers. */
+  telemetry?: TelemetryOptions | false;
   /** For tests: the time to live on. */
   clock?: Clock;
   /** For tests: what the jitter of retries is drawn from, 0 to 1. Default Math.random. */
@@ -65,6 +74,7 @@ export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
   readonly onSlotsLost: 'stay' | 'exit';
   readonly logger: Logger;
+  readonly telemetry: TelemetryOptions | false;
   readonly clock: Clock;
   readonly random: () => number;
   readonly settings: JobSettings;
@@ -86,6 +96,7 @@ export function resolveOptions(
     keepCompletedSeconds,
     keepFailedSeconds,
     logger,
+    telemetry = {},
     clock,
     random,
     ...settings
@@ -97,6 +108,7 @@ export function resolveOptions(
     ...processorNumbers.map(({ name }) => name),
     'onSlotsLost',
     'logger',
+    'telemetry',
     'clock',
     'random',
   ]);
@@ -111,12 +123,14 @@ export function resolveOptions(
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
   }
+  checkTelemetry(telemetry);
   return Object.freeze({
     engine: openable(engine, durability),
     jobs: new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)])),
     ...numbers,
     onSlotsLost,
     logger: logger ?? pino({ name: 'unstuck' }),
+    telemetry,
     clock: clock ?? systemClock,
     random: random ?? Math.random,
     settings,
@@ -146,6 +160,22 @@ function openable(engine: unknown, durability: unknown): Engine {
     describeValue(engine),
     'It has no default: say where jobs are kept.',
   );
+}
+
+function checkTelemetry(telemetry: unknown): void {
+  if (telemetry === false) return;
+  if (typeof telemetry !== 'object' || telemetry === null)
+    throw new ConfigurationError('telemetry', 'an object with providers, or false', describeValue(telemetry));
+  checkKnown(telemetry, ['meterProvider', 'tracerProvider']);
+  const { meterProvider, tracerProvider } = telemetry as TelemetryOptions;
+  if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function')
+    throw new ConfigurationError('telemetry.meterProvider', 'a MeterProvider', describeValue(meterProvider));
+  if (tracerProvider !== undefined && typeof tracerProvider?.getTracer !== 'function')
+    throw new ConfigurationError(
+      'telemetry.tracerProvider',
+      'a TracerProvider',
+      describeValue(tracerProvider),
+    );
 }
 
 function checkJob(name: string, job: unknown): AnyDefinition {

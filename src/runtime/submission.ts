@@ -70,6 +70,7 @@ export async function prepareJobs(
     concurrencyKey: concurrencyKey ?? null,
     keyLimit: definition.limits?.concurrencyPerKey ?? 1,
     retryOf: null,
+    trace: null,
   };
   const jobs: NewJob[] = [];
   for (const [index, input] of inputs.entries()) {

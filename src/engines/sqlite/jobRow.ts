@@ -14,6 +14,7 @@ type Same =
   | 'concurrencyKey'
   | 'keyLimit'
   | 'retryOf'
+  | 'trace'
   | 'attempt'
   | 'token'
   | 'owner'
@@ -63,6 +64,7 @@ export function fromRow(row: JobRow): StoredJob {
     concurrencyKey: row.concurrencyKey,
     keyLimit: row.keyLimit,
     retryOf: row.retryOf,
+    trace: row.trace,
     state: row.state,
     attempt: row.attempt,
     token: row.token,

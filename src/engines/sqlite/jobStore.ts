@@ -120,9 +120,9 @@ export class JobStore {
       if (older !== undefined) return older;
       const { queueDueAt, deadlineAt, history, state } = freshJob(job, at.now);
       this.#statements.run(
-        `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, concurrencyKey, keyLimit, retryOf,
+        `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, concurrencyKey, keyLimit, retryOf, trace,
            state, submittedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
-         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :concurrencyKey, :keyLimit, :retryOf,
+         VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :concurrencyKey, :keyLimit, :retryOf, :trace,
            :state, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
         {
           ...job,

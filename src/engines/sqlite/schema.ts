@@ -20,6 +20,8 @@ const migrations: readonly string[] = [
     concurrencyKey TEXT,
     keyLimit REAL NOT NULL,
     retryOf TEXT,
+    -- What OpenTelemetry's propagator wrote at the submit, JSON.
+    trace TEXT,
     state TEXT NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0,
     token TEXT,
