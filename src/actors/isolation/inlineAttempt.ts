@@ -23,14 +23,16 @@ export const launchInline: Launch = (spec, port) => {
     (result) => port.ended({ kind: 'completed', result }),
     (error) => port.ended({ kind: 'failed', failure: toFailure(error) }),
   );
+  const ask = (reason: string) => {
+    // This runs on the same event loop as the code: it is alive, or we would not be here.
+    port.acknowledged();
+    aborter.abort(new DOMException(reason, 'AbortError'));
+  };
   return {
-    ask(reason) {
-      // This runs on the same event loop as the code: it is alive, or we would not be here.
-      port.acknowledged();
-      aborter.abort(new DOMException(reason, 'AbortError'));
-    },
+    ask,
     terminate() {},
-    kill() {},
+    // Where its lease is lost no rung came before this one: then it is asked now.
+    kill: () => ask('kill'),
     retime() {},
   };
 };
