@@ -89,6 +89,7 @@ function fill(path: string, size: number): void {
     keyLimit: 1,
     inOrder: false,
     retryOf: null,
+    trace: null,
   };
   for (let from = 0; from < size; from += 1000) {
     const jobs = Array.from({ length: 1000 }, (_, index): NewJob => {

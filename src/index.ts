@@ -31,7 +31,7 @@ export type { Job, Jsonified } from './runtime/job.ts';
 export type { ListQuery } from './runtime/jobQuery.ts';
 export type { Limits } from './runtime/limits.ts';
 export { type Health, JobProcessor } from './runtime/processor.ts';
-export type { ProcessorOptions } from './runtime/processorOptions.ts';
+export type { ProcessorOptions, TelemetryOptions } from './runtime/processorOptions.ts';
 export type { ScheduleOptions, ScheduleStatus } from './runtime/schedules.ts';
 export type { JobSettings, RetrySettings, TimeoutSettings } from './runtime/settings.ts';
 export type { Stats } from './runtime/stats.ts';

@@ -18,6 +18,8 @@ export interface AttemptStart {
   readonly chunkSize: number;
   /** See OwnContext. Never stored. */
   readonly given?: unknown;
+  /** As `trace` of the job, of this attempt's own span. */
+  readonly trace: string | null;
 }
 
 export interface AttemptHost {

@@ -61,6 +61,8 @@ export interface NewJob {
   readonly inOrder: boolean;
   /** The final job that this one repeats by hand, or null. */
   readonly retryOf: string | null;
+  /** The trace that its attempts belong to: what the propagator wrote at the submit, JSON text. Null: none. */
+  readonly trace: string | null;
 }
 
 export interface Transition {

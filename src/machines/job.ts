@@ -312,7 +312,8 @@ const startingAs = (initial: 'queued' | 'running') =>
         on: {
           'job.cancel': { actions: ['recordIntent', 'storeIntent'] },
           'job.timeOut': { guard: 'isUrgent', actions: ['recordIntent', 'storeIntent'] },
-          'lease.lost': { target: '.kill', actions: 'recordIntent' },
+          // Told with each beat: said again it must not begin the last rung anew.
+          'lease.lost': [{ guard: 'isLeaseLost' }, { target: '.kill', actions: 'recordIntent' }],
           // Too late for this attempt; its deadline decides about another.
           'timeouts.changed': { actions: 'recordTimeouts' },
           'attempt.ended': [

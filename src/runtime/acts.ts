@@ -20,6 +20,7 @@ import { InputError } from './errors.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound, logNotTimedOut, logTimedOut, logTransition } from './logLines.ts';
+import type { Traces } from './telemetry/traces.ts';
 
 /** How long whoever takes a job over has to end what is left of its attempt, ms; then another may try. */
 const adoptedMs = 60_000;
@@ -30,6 +31,7 @@ export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   random(): number;
   readonly logger: Logger;
   readonly live: LiveJobs;
+  traces(): Traces;
   /** Names this processor as an owner. */
   readonly owner: string;
   /** Whether this job's code runs inside its host, inline or in a thread. */
@@ -102,7 +104,8 @@ export class Acts {
     const token = await engine.adopt(job.id, job.token as string, this.#host.owner, adoptedMs);
     logger.warn({ jobId: job.id, owner: job.owner }, `job ${job.id} lost its owner`);
     if (job.group !== null) await endGroup(job.group);
-    await this.#settle(job, token, this.#verdictOfLoss(job));
+    const settled = await this.#settle(job, token, this.#verdictOfLoss(job));
+    if (mayHaveBegun(job) && job.owner !== this.#host.owner) this.#host.traces().recovered(job, settled);
   }
 
   /** A job that was claimed here and has not been started goes back to the queue, or where it was being sent. */
@@ -180,7 +183,7 @@ export class Acts {
     }
   }
 
-  async #settle(job: StoredJob, token: string | null, verdict: Verdict): Promise<void> {
+  async #settle(job: StoredJob, token: string | null, verdict: Verdict): Promise<StoredJob> {
     const engine: Engine = await this.#host.engine();
     const settle = (as: Verdict) => engine.settle(job.id, token, as, this.#host.followUps(job, as));
     const settled = await settle(verdict).catch((error) => {
@@ -190,5 +193,11 @@ export class Acts {
     });
     logTransition(this.#host.logger.child({ jobId: job.id, job: job.name, attempt: job.attempt }), settled);
     this.#host.settled(settled);
+    return settled;
   }
+}
+
+/** Claimed ahead of a slot, it waited for that: processes show that it began. */
+function mayHaveBegun({ claimedAhead, group }: StoredJob): boolean {
+  return !claimedAhead || group !== null;
 }

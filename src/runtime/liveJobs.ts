@@ -31,12 +31,15 @@ import type { RootActor } from './inspection.ts';
 import { logTimeout, logTransition } from './logLines.ts';
 import { timeoutNames } from './settings.ts';
 import { type Due, type JobEvents, type JobStatus, type LiveView, soonestFirst, statusOf } from './status.ts';
+import type { AttemptSpan } from './telemetry/attemptSpan.ts';
+import type { Traces } from './telemetry/traces.ts';
 
 interface LiveJob {
   /** As claimed, then as settled. */
   job: StoredJob;
   readonly actor: ActorRefFrom<typeof claimedJobMachine>;
   readonly attempt: LiveAttempt;
+  readonly span: AttemptSpan;
   /** Monotonic ms. */
   readonly startedAt: number;
   heartbeatAt: number;
@@ -64,6 +67,7 @@ export interface LiveJobsHost {
   /** 0 to 1: see `chance` of the chart's input. */
   random(): number;
   readonly logger: Logger;
+  traces(): Traces;
   launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
   /** An attempt of this name is proven over, after so many ms. */
@@ -212,10 +216,20 @@ export class LiveJobs {
 
   /** Starts the attempt of a job that was just claimed. */
   start(job: StoredJob): void {
-    const { clock, random, logger } = this.#host;
     const definition = this.#host.definitionOf(job.name);
+    const span = this.#host.traces().attempt(job, isolationOf(definition));
+    try {
+      this.#start(job, definition, span);
+    } catch (error) {
+      span.failed(error);
+      throw error;
+    }
+  }
+
+  #start(job: StoredJob, definition: AnyDefinition, span: AttemptSpan): void {
+    const { clock, random, logger } = this.#host;
     const isolation = isolationOf(definition);
-    const log = logger.child({ jobId: job.id, job: job.name, attempt: job.attempt });
+    const log = logger.child({ jobId: job.id, job: job.name, attempt: job.attempt, ...span.logFields });
     const actor = createActor(this.#machine, {
       input: chartInput(job, clock.now(), isolation !== 'inline', random()),
       clock: this.#judgement,
@@ -224,7 +238,8 @@ export class LiveJobs {
     const live: LiveJob = {
       job,
       actor,
-      attempt: this.#attemptOf(job, definition, isolation, log),
+      attempt: this.#attemptOf(job, definition, span, log),
+      span,
       startedAt,
       heartbeatAt: startedAt,
       progressAt: startedAt,
@@ -242,7 +257,8 @@ export class LiveJobs {
     this.#attempts.set(live.attempt.start.token, live);
     let last: ChartState = 'queued';
     actor.subscribe({
-      next: ({ value }) => {
+      next: ({ value, context }) => {
+        span.climbed(context.stop);
         const state = topState(value);
         if (state === last) return;
         last = state;
@@ -352,7 +368,7 @@ export class LiveJobs {
     ]);
   }
 
-  #attemptOf(job: StoredJob, definition: AnyDefinition, isolation: Isolation, log: Logger): LiveAttempt {
+  #attemptOf(job: StoredJob, definition: AnyDefinition, span: AttemptSpan, log: Logger): LiveAttempt {
     const { clock } = this.#host;
     const startedAt = clock.monotonic();
     const token = job.token as string;
@@ -373,6 +389,7 @@ export class LiveJobs {
         checkpoint: job.checkpoint,
         chunkSize: job.settings.chunkSize,
         given: definition.given,
+        trace: span.carrier,
       },
       code: definition,
       module: definition.module === undefined ? null : moduleUrl(definition.module),
@@ -380,7 +397,7 @@ export class LiveJobs {
       limits: watchLimits(job),
       reuse: definition.reuse === true,
       log,
-      launch: this.#host.launchIn(isolation),
+      launch: this.#host.launchIn(isolationOf(definition)),
       started: (group) => {
         const live = this.#attempts.get(token);
         if (live !== undefined) live.group = group;
@@ -409,6 +426,7 @@ export class LiveJobs {
         if (live !== undefined) live.handle = handle;
       },
       over: () => {
+        span.over();
         const live = this.#attempts.get(token);
         if (live !== undefined) live.isOver = true;
         this.#zombies.delete(token);
@@ -420,6 +438,7 @@ export class LiveJobs {
   #announce(emitted: JobEmitted, live: LiveJob): void {
     const { id } = live.job;
     logTimeout(live.attempt.log, id, emitted);
+    live.span.emitted(emitted);
     if (emitted.type !== 'stop.unconfirmed') return;
     const { intent, stop } = emitted;
     this.#host.unproven(withProgress(live), {
@@ -441,6 +460,7 @@ export class LiveJobs {
     live.job = job;
     if (this.#zombies.has(token)) this.#zombies.set(token, job);
     logTransition(live.attempt.log, job);
+    live.span.settled(job);
   }
 
   /** The job goes on elsewhere; here it was, and is no more. */
@@ -448,6 +468,7 @@ export class LiveJobs {
     live.attempt.log.warn(
       `attempt ${live.job.attempt} of job ${live.job.id} was superseded: its lease is gone`,
     );
+    live.span.unsettled('superseded');
     this.#remove(live);
     this.#host.changed('superseded', () => this.#status(live));
   }
@@ -460,6 +481,7 @@ export class LiveJobs {
       `the chart of job ${job.id} broke, its attempt is killed: ${error.message}`,
     );
     if (!live.isOver) this.#zombies.set(attempt.start.token, job);
+    live.span.unsettled('chartBroken');
     live.handle?.kill();
     this.#remove(live);
   }
@@ -467,6 +489,7 @@ export class LiveJobs {
   #remove(live: LiveJob): void {
     this.#attempts.delete(live.attempt.start.token);
     if (this.#live.get(live.job.id) === live) this.#live.delete(live.job.id);
+    live.span.unsettled('notStored');
     live.actor.stop();
   }
 }

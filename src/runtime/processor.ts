@@ -30,6 +30,7 @@ import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { findStuckJobs, type StuckJob } from './stuckJobs.ts';
 import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
+import type { Traces } from './telemetry/traces.ts';
 import { Ticks } from './ticks.ts';
 
 /** What the file of a job imports, almost always. */
@@ -64,6 +65,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Inspectors that are open. */
   readonly #atStop = new Set<() => Promise<void>>();
   #opening: Promise<Engine> | null = null;
+  /** There when the engine is open. */
+  #traces!: Traces;
   #supervision: Supervision | null = null;
   #stopping: Promise<void> | null = null;
   #isClosed = false;
@@ -86,6 +89,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       clock,
       random,
       logger: jobLogger,
+      traces: () => this.#traces,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => (jobs.get(name) ?? webhooks.definitions.get(name)) as AnyDefinition,
       slotFreed: (name, ms) => this.#supervision?.slotFreed(name, ms),
@@ -112,6 +116,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       random,
       logger,
       live: this.#live,
+      traces: () => this.#traces,
       owner: this.#owner,
       runsInHost: (name) => {
         const definition = jobs.get(name);
@@ -169,7 +174,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logger,
       live: this.#live,
       acts: this.#acts,
-      ticks: new Ticks({ engine, clock, logger, names, submitted }),
+      ticks: new Ticks({ engine, clock, logger, names, traces: this.#traces, submitted }),
       owner: this.#owner,
       pools: [
         { title: 'supervisor', names, limits: limitsOf(jobs), limit: this.maxConcurrentJobs },
@@ -244,7 +249,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       : [input: InputOf<J[N]>, options?: SubmitOptions]
   ): Promise<Job<ResultOf<J[N]>>> {
     const [job] = (await prepareJobs(this.#options, name, [input], options)) as [NewJob];
-    const [stored] = await (await this.#open()).submit([job]);
+    const engine = await this.#open();
+    const [stored] = await this.#traces.submit({ name }, [job], (jobs) => engine.submit(jobs));
     if (stored === undefined || stored.input !== job.input) {
       throw new InputError(
         `idempotencyKey: expected the input of job ${stored?.id}, which has this key, got another one. Use a new key.`,
@@ -268,7 +274,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if ('idempotencyKey' in options)
       throw new ConfigurationError('idempotencyKey', 'submit(), for one job', 'submitMany()');
     const jobs = await prepareJobs(this.#options, name, inputs, options, (index) => `inputs[${index}]`);
-    const stored = await (await this.#open()).submit(jobs);
+    const engine = await this.#open();
+    const stored = await this.#traces.submit({ name, isBatch: true }, jobs, (jobs) => engine.submit(jobs));
     for (const job of stored) this.#announce('queued', () => statusOf(job));
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
   }
@@ -346,10 +353,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Submits a final job again, as a new job that names the old. */
   async retry(id: string): Promise<Job> {
     const engine = await this.#open();
-    const { name, input, settings, priority, concurrencyKey, keyLimit, inOrder, state } = await storedJob(
-      engine,
-      id,
-    );
+    const retried = await storedJob(engine, id);
+    const { name, input, settings, priority, concurrencyKey, keyLimit, inOrder, state } = retried;
     if (!isFinal(state))
       throw new InputError(`job ${id}: expected a final state to retry from, got ${state}.`);
     const again = {
@@ -364,8 +369,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       notBefore: null,
       idempotencyKey: null,
       retryOf: id,
+      trace: null,
     };
-    await engine.submit([again]);
+    await this.#traces.submit({ name, retried }, [again], (jobs) => engine.submit(jobs));
     return new JobHandle(again.id, name, this.#access);
   }
 
@@ -521,16 +527,22 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   #open(): Promise<Engine> {
     if (this.#isClosed)
       return Promise.reject(new EngineError('the processor is stopped: make a new one to ask its engine'));
-    this.#opening ??= this.#options.engine.open(this.#options.clock).then(() => {
-      this.#options.engine.watch({
-        changed: (id, state) => {
-          for (const changed of this.#watchers.get(id) ?? []) changed(state);
-        },
-        missed: () => this.#wakeAll(),
-      });
-      return this.#options.engine;
-    });
+    this.#opening ??= this.#begin();
     return this.#opening;
+  }
+
+  async #begin(): Promise<Engine> {
+    const { engine, clock, telemetry } = this.#options;
+    const { Traces } = await import('./telemetry/traces.ts');
+    this.#traces = new Traces(telemetry);
+    await engine.open(clock);
+    engine.watch({
+      changed: (id, state) => {
+        for (const changed of this.#watchers.get(id) ?? []) changed(state);
+      },
+      missed: () => this.#wakeAll(),
+    });
+    return engine;
   }
 
   async #watch(id: string, changed: (state: JobState | null) => void): Promise<() => void> {

@@ -1,5 +1,6 @@
 // The options of a processor: checked and completed once, at construction.
 
+import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { type Logger, pino } from 'pino';
 import { isChunked } from '../actors/jobCode.ts';
 import { systemClock } from '../actors/systemClock.ts';
@@ -22,6 +23,12 @@ import {
 } from './settings.ts';
 import { checkTargets, type WebhookOptions } from './webhooks/targets.ts';
 import { ownPrefix, Webhooks } from './webhooks/webhooks.ts';
+
+/** OpenTelemetry's providers, each by default the one that is registered globally: it does nothing until an SDK is. */
+export interface TelemetryOptions {
+  meterProvider?: MeterProvider;
+  tracerProvider?: TracerProvider;
+}
 
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   /**
@@ -63,6 +70,8 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   keepFailedSeconds?: number;
   /** A pino logger. Default: JSON lines on standard output, level `info`. */
   logger?: Logger;
+  /** Where metrics and traces go. `false`: nowhere. Default: OpenTelemetry's global providers. */
+  telemetry?: TelemetryOptions | false;
   /** For tests: the time to live on. */
   clock?: Clock;
   /** For tests: what the jitter of retries is drawn from, 0 to 1. Default Math.random. */
@@ -75,6 +84,7 @@ export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly webhooks: Webhooks;
   readonly onSlotsLost: 'stay' | 'exit';
   readonly logger: Logger;
+  readonly telemetry: TelemetryOptions | false;
   readonly clock: Clock;
   readonly random: () => number;
   readonly settings: JobSettings;
@@ -98,6 +108,7 @@ export function resolveOptions(
     keepCompletedSeconds,
     keepFailedSeconds,
     logger,
+    telemetry = {},
     clock,
     random,
     ...settings
@@ -110,6 +121,7 @@ export function resolveOptions(
     'onSlotsLost',
     'webhooks',
     'logger',
+    'telemetry',
     'clock',
     'random',
   ]);
@@ -131,6 +143,7 @@ export function resolveOptions(
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
   }
+  checkTelemetry(telemetry);
   const registry = new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)]));
   const time = clock ?? systemClock;
   return Object.freeze({
@@ -140,6 +153,7 @@ export function resolveOptions(
     ...numbers,
     onSlotsLost,
     logger: logger ?? pino({ name: 'unstuck' }),
+    telemetry,
     clock: time,
     random: random ?? Math.random,
     settings,
@@ -169,6 +183,22 @@ function openable(engine: unknown, durability: unknown): Engine {
     describeValue(engine),
     'It has no default: say where jobs are kept.',
   );
+}
+
+function checkTelemetry(telemetry: unknown): void {
+  if (telemetry === false) return;
+  if (typeof telemetry !== 'object' || telemetry === null)
+    throw new ConfigurationError('telemetry', 'an object with providers, or false', describeValue(telemetry));
+  checkKnown(telemetry, ['meterProvider', 'tracerProvider']);
+  const { meterProvider, tracerProvider } = telemetry as TelemetryOptions;
+  if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function')
+    throw new ConfigurationError('telemetry.meterProvider', 'a MeterProvider', describeValue(meterProvider));
+  if (tracerProvider !== undefined && typeof tracerProvider?.getTracer !== 'function')
+    throw new ConfigurationError(
+      'telemetry.tracerProvider',
+      'a TracerProvider',
+      describeValue(tracerProvider),
+    );
 }
 
 function checkJob(name: string, job: unknown): AnyDefinition {

@@ -72,6 +72,7 @@ export async function prepareJobs(
     keyLimit: definition.limits?.concurrencyPerKey ?? 1,
     inOrder: definition.limits?.inOrder ?? false,
     retryOf: null,
+    trace: null,
   };
   const jobs: NewJob[] = [];
   for (const [index, input] of inputs.entries()) {

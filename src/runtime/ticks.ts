@@ -7,6 +7,7 @@ import type { Clock } from '../engines/clock.ts';
 import type { Engine, NewJob, StoredJob, StoredSchedule } from '../engines/engine.ts';
 import { isFinal } from '../machines/states.ts';
 import { tickAfter } from './cron.ts';
+import type { Traces } from './telemetry/traces.ts';
 
 /** Schedules that are looked at together. */
 const atATime = 100;
@@ -18,6 +19,7 @@ export interface TicksOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly names: readonly string[];
+  readonly traces: Traces;
   /** A tick has submitted this job. */
   submitted(job: StoredJob): void;
 }
@@ -92,7 +94,7 @@ export class Ticks {
     facts: Partial<StoredSchedule>,
     jobs: readonly NewJob[] = [],
   ): Promise<StoredJob[] | null> {
-    const { engine, logger } = this.#options;
+    const { engine, logger, traces } = this.#options;
     const { key, revision, cron, timeZone } = schedule;
     let nextTickAt: number;
     try {
@@ -102,10 +104,10 @@ export class Ticks {
       logger.error({ err: error }, `schedule ${key} cannot tick here: ${(error as Error).message}`);
       return null;
     }
-    return engine.storeSchedule(
-      { ...schedule, ...facts, revision: uuid(), nextTickAt, countedFrom },
-      revision,
-      jobs,
-    );
+    const next = { ...schedule, ...facts, revision: uuid(), nextTickAt, countedFrom };
+    const store = (jobs: readonly NewJob[]) => engine.storeSchedule(next, revision, jobs);
+    return jobs.length === 0
+      ? store(jobs)
+      : traces.submit({ name: schedule.job.name, schedule: key }, jobs, store);
   }
 }

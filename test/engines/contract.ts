@@ -52,6 +52,7 @@ export const plainJob = {
   keyLimit: 1,
   inOrder: false,
   retryOf: null,
+  trace: null,
 } as const;
 
 export function engineContract(name: string, create: () => Engine): void {
@@ -97,6 +98,15 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(job.settings.progressTimeoutSeconds).toBe(Infinity);
         expect(await engine.get(job.id)).toEqual(job);
         expect(await engine.get('unknown')).toBeNull();
+      });
+
+      test('keeps the trace of a job, for whoever claims it', async () => {
+        const trace = '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}';
+        const job = await submit({ trace });
+        expect(job.trace).toBe(trace);
+        expect((await claimOne()).trace).toBe(trace);
+        expect((await engine.get(job.id))?.trace).toBe(trace);
+        expect((await submit()).trace).toBeNull();
       });
 
       test('answers a known idempotency key of the same name with the older job', async () => {

@@ -112,7 +112,7 @@ class Trial {
     const notBefore = delay === 0 ? null : this.#clock.now() + delay * 1000;
     const job: NewJob = {
       ...{ id: `job-${place}`, name, input: '1', settings, priority, notBefore, keyLimit, inOrder },
-      ...{ concurrencyKey: key, idempotencyKey: null, retryOf: null },
+      ...{ concurrencyKey: key, idempotencyKey: null, retryOf: null, trace: null },
     };
     await this.#engine.submit([job]);
     const rank = place - priority * placesAPoint;
@@ -196,17 +196,8 @@ export function limitsContract(name: string, create: () => Engine, numRuns: numb
       return { engine, clock };
     }
     const job = (id: string, more: Partial<NewJob> = {}): NewJob => ({
-      ...{
-        id,
-        name: 'free',
-        input: '1',
-        settings,
-        priority: 0,
-        notBefore: null,
-        keyLimit: 1,
-        inOrder: false,
-      },
-      ...{ concurrencyKey: null, idempotencyKey: null, retryOf: null },
+      ...{ id, name: 'free', input: '1', settings, priority: 0, notBefore: null, keyLimit: 1 },
+      ...{ inOrder: false, concurrencyKey: null, idempotencyKey: null, retryOf: null, trace: null },
       ...more,
     });
     const claim = (engine: Engine, limit: number): Promise<StoredJob[]> =>

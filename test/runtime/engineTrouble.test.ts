@@ -63,6 +63,10 @@ const jobs = {
         finish = () => resolve('done');
       }),
   }),
+  listens: defineJob({
+    run: (_: null, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  }),
   count: defineChunkedJob({
     start: 0,
     *chunks(input: number, { checkpoint }) {
@@ -259,4 +263,26 @@ test('jobs are removed when they have been over for as long as they are kept', a
 test('a processor without work drains and stops', async () => {
   await processor.drain();
   await processor.stop();
+});
+
+test('an attempt whose lease is lost is asked to stop, though no rung came before the last', async () => {
+  const job = await processor.submit('listens', null);
+  await settle();
+  const { token } = (await engine.get(job.id)) as { token: string };
+  await engine.adopt(job.id, token, 'another', 60_000);
+  await clock.advance(2);
+  expect(processor.activeJobs.size).toBe(0);
+  expect(await processor.health()).toEqual({ status: 'ok', reasons: [] });
+});
+
+test('an attempt that lost its lease and does not end is known to be unconfirmed, and holds up no stop', async () => {
+  const job = await processor.submit('wait', null);
+  await settle();
+  const { token } = (await engine.get(job.id)) as { token: string };
+  await engine.adopt(job.id, token, 'another', 60_000);
+  await clock.advance(8);
+  expect((await processor.health()).reasons).toHaveLength(1);
+  const stopped = processor.stop();
+  await clock.advance(1);
+  await stopped;
 });

@@ -3,6 +3,7 @@
 // processEntry.ts and threadEntry.ts.
 
 import { pino } from 'pino';
+import { flushTelemetry, withinTrace } from '../attemptTrace.ts';
 import { type AttemptHost, foldChunks } from '../foldChunks.ts';
 import type { JobCode } from '../jobCode.ts';
 import { type ChildMessage, gatherMs, type HostMessage, type Sign, toFailure } from './protocol.ts';
@@ -91,7 +92,7 @@ class RunningAttempt {
     const code = await this.#load(module);
     if (code === undefined) return;
     try {
-      const result = await foldChunks(code, attempt, host);
+      const result = await withinTrace(attempt.trace, () => foldChunks(code, attempt, host));
       this.#end({ type: 'completed', result, stays: this.#mayStay() }, 0);
     } catch (error) {
       this.#fail(error, this.#mayStay());
@@ -155,8 +156,15 @@ class RunningAttempt {
       clearInterval(this.#beats);
       this.#outside.sign('over');
       this.#outside.post(outcome);
-      // It beats until its last word is on its way.
-    } else this.#outside.post(outcome, () => this.#outside.leave(exitCode));
+      flushTelemetry(this.#start.attempt.trace);
+      // It beats until its last word is on its way, and its spans are.
+    } else this.#outside.post(outcome, () => this.#leave(exitCode));
+  }
+
+  async #leave(exitCode: number): Promise<void> {
+    // Nothing to wait for, then at once: what the job left behind must not run.
+    if (this.#start.attempt.trace !== null) await flushTelemetry(this.#start.attempt.trace);
+    this.#outside.leave(exitCode);
   }
 
   #beat(): void {

@@ -14,6 +14,7 @@ type Same =
   | 'concurrencyKey'
   | 'keyLimit'
   | 'retryOf'
+  | 'trace'
   | 'attempt'
   | 'token'
   | 'owner'
@@ -65,6 +66,7 @@ export function fromRow(row: JobRow): StoredJob {
     keyLimit: row.keyLimit,
     inOrder: row.inOrder === 1,
     retryOf: row.retryOf,
+    trace: row.trace,
     state: row.state,
     attempt: row.attempt,
     token: row.token,

@@ -121,9 +121,9 @@ export class JobStore {
       const { queueDueAt, deadlineAt, history, state } = freshJob(job, at.now);
       this.#statements.run(
         `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, concurrencyKey, keyLimit, inOrder,
-           retryOf, state, submittedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
+           retryOf, trace, state, submittedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
          VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :concurrencyKey, :keyLimit, :inOrder,
-           :retryOf, :state, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
+           :retryOf, :trace, :state, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
         {
           ...job,
           settings: JSON.stringify(job.settings),

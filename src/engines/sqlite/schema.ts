@@ -21,6 +21,8 @@ const migrations: readonly string[] = [
     keyLimit REAL NOT NULL,
     inOrder INTEGER NOT NULL,
     retryOf TEXT,
+    -- What OpenTelemetry's propagator wrote at the submit, JSON.
+    trace TEXT,
     state TEXT NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0,
     token TEXT,

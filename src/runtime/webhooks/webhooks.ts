@@ -61,7 +61,7 @@ export class Webhooks {
     const notification = queueNotification(queue, this.#clock.now());
     // Found by each process, and told once.
     const once = `queueTooOld ${queue.oldest.getTime()}`;
-    return this.#deliveries('queueTooOld', null, notification, 'queue', once);
+    return this.#deliveries('queueTooOld', null, notification, once);
   }
 
   #ofJob(
@@ -73,18 +73,17 @@ export class Webhooks {
     // A delivery that fails is not told to those it fails to reach.
     if (this.#targets.length === 0 || job.name.startsWith(ownPrefix)) return [];
     const notification = jobNotification(event, job, verdict, this.#clock.now());
-    return this.#deliveries(event, job.name, notification, job.id, once);
+    return this.#deliveries(event, job, notification, once);
   }
 
   #deliveries(
     event: NotificationEvent,
-    job: string | null,
+    job: StoredJob | null,
     notification: Notification,
-    key: string,
     once: string | null,
   ): NewJob[] {
     const wanted = this.#targets.filter(
-      ({ events, jobs }) => events.has(event) && (job === null || jobs === null || jobs.has(job)),
+      ({ events, jobs }) => events.has(event) && (job === null || jobs === null || jobs.has(job.name)),
     );
     return wanted.map(({ name }) => ({
       id: uuid(),
@@ -94,10 +93,12 @@ export class Webhooks {
       priority: 0,
       notBefore: null,
       idempotencyKey: once,
-      concurrencyKey: key,
+      concurrencyKey: job?.id ?? 'queue',
       keyLimit: 1,
       inOrder: true,
       retryOf: null,
+      // It belongs to what it tells of.
+      trace: job?.trace ?? null,
     }));
   }
 }
