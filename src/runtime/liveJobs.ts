@@ -19,9 +19,11 @@ import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/
 import { attemptTimeouts, chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
 import type { RootActor } from './inspection.ts';
+import type { JobObserver } from './jobObserver.ts';
 import { logTimeout, logTransition } from './logLines.ts';
 import { timeoutNames } from './settings.ts';
 import { type Due, type JobEvents, type JobStatus, type LiveView, soonestFirst, statusOf } from './status.ts';
+import type { SignAges } from './telemetry/standing.ts';
 
 interface LiveJob {
   /** As claimed, then as settled. */
@@ -40,6 +42,9 @@ interface LiveJob {
   group: ProcessGroup | null;
   handle: AttemptHandle | null;
   isOver: boolean;
+  /** Monotonic ms, of the first request to stop it, and of its proven end. */
+  askedAt: number | null;
+  overAt: number | null;
   chunks: number;
   items: number;
   total: number | null;
@@ -51,6 +56,7 @@ export interface LiveJobsHost {
   /** 0 to 1: see `chance` of the chart's input. */
   random(): number;
   readonly logger: Logger;
+  readonly observer: JobObserver;
   launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
   /** An attempt is proven over, after so many ms. */
@@ -156,6 +162,29 @@ export class LiveJobs {
     return [...this.#zombies.values()];
   }
 
+  /** Slots that are held by attempts which run, and by those that could not be proven stopped. */
+  heldSlots(): { used: number; unconfirmed: number } {
+    let used = 0;
+    for (const [token, { isOver }] of this.#attempts) if (!isOver && !this.#zombies.has(token)) used += 1;
+    return { used, unconfirmed: this.#zombies.size };
+  }
+
+  /** Of the attempts that run. */
+  *signAges(): Iterable<SignAges> {
+    const now = this.#host.clock.monotonic();
+    const age = (at: number, timeoutSeconds: number) =>
+      timeoutSeconds === Infinity ? null : (now - at) / 1000;
+    for (const { job, isOver, heartbeatAt, progressAt } of this.#live.values()) {
+      if (isOver) continue;
+      const { heartbeatTimeoutSeconds, progressTimeoutSeconds } = job.settings;
+      yield {
+        name: job.name,
+        heartbeat: age(heartbeatAt, heartbeatTimeoutSeconds),
+        progress: age(progressAt, progressTimeoutSeconds),
+      };
+    }
+  }
+
   /** What its live attempt adds to a stored row. */
   view({ id, token }: StoredJob): LiveView | undefined {
     const live = this.#live.get(id);
@@ -213,6 +242,8 @@ export class LiveJobs {
       group: null,
       handle: null,
       isOver: false,
+      askedAt: null,
+      overAt: null,
       chunks: job.chunks,
       items: job.items,
       total: job.total,
@@ -225,6 +256,7 @@ export class LiveJobs {
         const state = topState(value);
         if (state === last) return;
         last = state;
+        if (state === 'stopping') live.askedAt ??= clock.monotonic();
         if (state === 'superseded') return this.#superseded(live);
         const isOver = isAtRest(state) || isFinal(state);
         if (isOver) this.#remove(live);
@@ -388,7 +420,7 @@ export class LiveJobs {
       },
       over: () => {
         const live = this.#attempts.get(token);
-        if (live !== undefined) live.isOver = true;
+        if (live !== undefined) Object.assign(live, { isOver: true, overAt: clock.monotonic() });
         this.#zombies.delete(token);
         this.#host.slotFreed(clock.monotonic() - startedAt);
       },
@@ -396,11 +428,23 @@ export class LiveJobs {
   }
 
   #announce(emitted: JobEmitted, live: LiveJob): void {
-    const { id } = live.job;
+    const { id, name } = live.job;
+    const { observer, clock } = this.#host;
     logTimeout(live.attempt.log, id, emitted);
+    if (emitted.type === 'timeout.found') observer.timeoutFound(name, emitted.kind, emitted.by);
+    else {
+      const now = clock.monotonic();
+      const { stop } = emitted;
+      observer.stopEnded(name, stop, stop.tookSeconds ?? (now - (live.askedAt ?? now)) / 1000);
+    }
     if (emitted.type !== 'stop.unconfirmed') return;
     this.#zombies.set(live.attempt.start.token, live.job);
     this.#host.changed('unconfirmed', () => this.#status(live));
+  }
+
+  /** To its end, or to now where that could not be proven. */
+  #ranSeconds({ startedAt, overAt }: LiveJob): number {
+    return ((overAt ?? this.#host.clock.monotonic()) - startedAt) / 1000;
   }
 
   #status(live: LiveJob): JobStatus {
@@ -412,6 +456,7 @@ export class LiveJobs {
     const live = this.#attempts.get(token);
     if (live === undefined) return;
     live.job = job;
+    this.#host.observer.attemptEnded(job.name, this.#ranSeconds(live), job);
     if (this.#zombies.has(token)) this.#zombies.set(token, job);
     logTransition(live.attempt.log, job);
   }
@@ -421,6 +466,7 @@ export class LiveJobs {
     live.attempt.log.warn(
       `attempt ${live.job.attempt} of job ${live.job.id} was superseded: its lease is gone`,
     );
+    this.#host.observer.attemptEnded(live.job.name, this.#ranSeconds(live), null);
     this.#remove(live);
     this.#host.changed('superseded', () => this.#status(live));
   }

@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
+import { createNoopMeter, metrics } from '@opentelemetry/api';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import { isChunked } from '../actors/jobCode.ts';
@@ -27,6 +28,7 @@ import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { findStuckJobs, type StuckJob } from './stuckJobs.ts';
 import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
+import { Metrics } from './telemetry/metrics.ts';
 import { Ticks } from './ticks.ts';
 
 /** What the file of a job imports, almost always. */
@@ -58,6 +60,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
   readonly #rootWatchers = new Listeners<RootActor>();
   readonly #logTap: LogTap;
+  readonly #metrics: Metrics;
+  #detachMetrics: (() => void) | null = null;
   /** Inspectors that are open. */
   readonly #atStop = new Set<() => Promise<void>>();
   #opening: Promise<Engine> | null = null;
@@ -78,9 +82,17 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#isolations = new Isolations(this.#options.spares, library);
     const jobLogger = logger.child({});
     this.#logTap = new LogTap(jobLogger);
+    this.#metrics = new Metrics(jobs.keys(), {
+      now: () => clock.now(),
+      openJobs: () => engine.openJobs(),
+      slots: () => this.#slots(),
+      signAges: () => this.#live.signAges(),
+      unconfirmed: () => this.#live.unconfirmed().map(({ name }) => name),
+    });
     this.#live = new LiveJobs({
       engine,
       clock,
+      observer: this.#metrics,
       random,
       logger: jobLogger,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
@@ -107,6 +119,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       random,
       logger,
       live: this.#live,
+      observer: this.#metrics,
       owner: this.#owner,
       runsInHost: (name) => {
         const definition = jobs.get(name);
@@ -155,7 +168,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#supervision !== null || this.#stopping !== null) return this;
     const { clock, logger } = this.#options;
     const names = [...this.#options.jobs.keys()];
-    const submitted = (job: StoredJob) => this.#announce('queued', () => statusOf(job));
+    const submitted = (job: StoredJob) => this.#submitted([job]);
+    this.#attachMetrics();
     this.#supervision = new Supervision({
       engine,
       clock,
@@ -163,6 +177,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       live: this.#live,
       acts: this.#acts,
       ticks: new Ticks({ engine, clock, logger, names, submitted }),
+      observer: this.#metrics,
       owner: this.#owner,
       names,
       limits: limitsOf(this.#options.jobs),
@@ -199,6 +214,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#live.stop();
     await this.#isolations.close();
     this.#isClosed = true;
+    this.#detachMetrics?.();
     // Whoever still waits for a job is told, rather than left waiting.
     this.#wakeAll();
     if (this.#opening !== null) await (await this.#opening).close();
@@ -222,7 +238,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         `idempotencyKey: expected the input of job ${stored?.id}, which has this key, got another one. Use a new key.`,
       );
     }
-    if (stored.id === job.id) this.#announce('queued', () => statusOf(stored));
+    if (stored.id === job.id) this.#submitted([stored]);
     return new JobHandle(stored.id, name, this.#access);
   }
 
@@ -241,7 +257,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       throw new ConfigurationError('idempotencyKey', 'submit(), for one job', 'submitMany()');
     const jobs = await prepareJobs(this.#options, name, inputs, options, (index) => `inputs[${index}]`);
     const stored = await (await this.#open()).submit(jobs);
-    for (const job of stored) this.#announce('queued', () => statusOf(job));
+    this.#submitted(stored);
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
   }
 
@@ -334,6 +350,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       retryOf: id,
     };
     await engine.submit([again]);
+    this.#metrics.submitted(name, 1);
     return new JobHandle(again.id, name, this.#access);
   }
 
@@ -450,6 +467,28 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     setTimeout(() => areLost() && process.kill(process.pid, 'SIGKILL'), 100);
   }
 
+  /** Jobs of one name. */
+  #submitted(jobs: readonly StoredJob[]): void {
+    const [first] = jobs;
+    if (first !== undefined) this.#metrics.submitted(first.name, jobs.length);
+    for (const job of jobs) this.#announce('queued', () => statusOf(job));
+  }
+
+  #slots() {
+    if (this.#supervision === null) return null;
+    const { used, unconfirmed } = this.#live.heldSlots();
+    return { free: Math.max(0, this.maxConcurrentJobs - used - unconfirmed), used, unconfirmed };
+  }
+
+  /** Where an SDK is registered by now, or was given. The API's own provider would stay a no-op for ever. */
+  #attachMetrics(): void {
+    const { telemetry } = this.#options;
+    if (telemetry === false || this.#detachMetrics !== null) return;
+    const provider = telemetry.meterProvider ?? metrics.getMeterProvider();
+    if (provider.getMeter('unstuck') !== createNoopMeter())
+      this.#detachMetrics = this.#metrics.attach(provider);
+  }
+
   #announce(what: keyof JobEvents, status: () => JobStatus): void {
     if (this.listenerCount(what) === 0) return;
     try {
@@ -473,6 +512,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         },
         missed: () => this.#wakeAll(),
       });
+      // Who only submits has metrics of it too.
+      this.#attachMetrics();
       return this.#options.engine;
     });
     return this.#opening;

@@ -1,5 +1,6 @@
 // The options of a processor: checked and completed once, at construction.
 
+import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { type Logger, pino } from 'pino';
 import { isChunked } from '../actors/jobCode.ts';
 import { systemClock } from '../actors/systemClock.ts';
@@ -54,10 +55,17 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   keepFailedSeconds?: number;
   /** A pino logger. Default: JSON lines on standard output, level `info`. */
   logger?: Logger;
+  /** Where metrics and traces go. Default: OpenTelemetry's global providers. `false`: nowhere. */
+  telemetry?: TelemetryOptions | false;
   /** For tests: the time to live on. */
   clock?: Clock;
   /** For tests: what the jitter of retries is drawn from, 0 to 1. Default Math.random. */
   random?: () => number;
+}
+
+export interface TelemetryOptions {
+  meterProvider?: MeterProvider;
+  tracerProvider?: TracerProvider;
 }
 
 export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
@@ -65,6 +73,7 @@ export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
   readonly onSlotsLost: 'stay' | 'exit';
   readonly logger: Logger;
+  readonly telemetry: TelemetryOptions | false;
   readonly clock: Clock;
   readonly random: () => number;
   readonly settings: JobSettings;
@@ -86,6 +95,7 @@ export function resolveOptions(
     keepCompletedSeconds,
     keepFailedSeconds,
     logger,
+    telemetry,
     clock,
     random,
     ...settings
@@ -97,6 +107,7 @@ export function resolveOptions(
     ...processorNumbers.map(({ name }) => name),
     'onSlotsLost',
     'logger',
+    'telemetry',
     'clock',
     'random',
   ]);
@@ -117,6 +128,7 @@ export function resolveOptions(
     ...numbers,
     onSlotsLost,
     logger: logger ?? pino({ name: 'unstuck' }),
+    telemetry: checkTelemetry(telemetry),
     clock: clock ?? systemClock,
     random: random ?? Math.random,
     settings,
@@ -130,6 +142,33 @@ export function settingsFor(options: ResolvedOptions, definition: AnyDefinition,
     chunked: isChunked(definition),
     isolation: isolationOf(definition),
   });
+}
+
+function checkTelemetry(telemetry: unknown = {}): TelemetryOptions | false {
+  if (telemetry === false) return false;
+  if (typeof telemetry !== 'object' || telemetry === null)
+    throw new ConfigurationError(
+      'telemetry',
+      'an object with meterProvider and tracerProvider, or false',
+      describeValue(telemetry),
+    );
+  const { meterProvider, tracerProvider, ...others } = telemetry as TelemetryOptions;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw new ConfigurationError(`telemetry.${unknown}`, 'meterProvider or tracerProvider', 'an unknown one');
+  if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function')
+    throw new ConfigurationError(
+      'telemetry.meterProvider',
+      'a meter provider of OpenTelemetry',
+      describeValue(meterProvider),
+    );
+  if (tracerProvider !== undefined && typeof tracerProvider?.getTracer !== 'function')
+    throw new ConfigurationError(
+      'telemetry.tracerProvider',
+      'a tracer provider of OpenTelemetry',
+      describeValue(tracerProvider),
+    );
+  return { meterProvider, tracerProvider };
 }
 
 function openable(engine: unknown, durability: unknown): Engine {

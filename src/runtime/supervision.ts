@@ -14,6 +14,7 @@ import { type FinalState, isAtRest, isFinal, type TimeoutKind } from '../machine
 import { supervisorMachine } from '../machines/supervisor.ts';
 import type { Acts } from './acts.ts';
 import type { RootActor } from './inspection.ts';
+import type { JobObserver } from './jobObserver.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
 import { PausedNames } from './pausedNames.ts';
@@ -42,6 +43,7 @@ export interface SupervisionOptions {
   readonly live: LiveJobs;
   readonly acts: Acts;
   readonly ticks: Ticks;
+  readonly observer: JobObserver;
   readonly owner: string;
   readonly names: readonly string[];
   /** Of those names that have limits. */
@@ -356,8 +358,12 @@ export class Supervision {
   }
 
   async sweep(): Promise<void> {
-    await this.#end(await this.#findOverdue());
+    const { clock, observer } = this.#options;
+    const began = clock.monotonic();
+    const overdue = await this.#findOverdue();
+    await this.#end(overdue);
     await this.#recover();
+    observer.swept((clock.monotonic() - began) / 1000, overdue.length);
     await this.#options.ticks.check();
     await this.readPaused();
     // A clock that was set forward is not noticed by a timer.
