@@ -439,6 +439,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       ],
       watchRoots: (started) => this.#rootWatchers.add(started),
       watchLines: (written) => this.#logTap.watch(written),
+      attachMetrics: (provider) => this.#metrics.attach(provider),
       stored: async (id) => storedJob(await this.#open(), id),
       onStop: (end) => {
         this.#atStop.add(end);
