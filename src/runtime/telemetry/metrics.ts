@@ -5,7 +5,7 @@
 import type { MeterProvider } from '@opentelemetry/api';
 import type { StoredJob } from '../../engines/engine.ts';
 import type { StopRecord } from '../../machines/ladder.ts';
-import { type FoundBy, isFinal, type TimeoutKind } from '../../machines/states.ts';
+import { type FoundBy, isFinal, jobStates, type TimeoutKind } from '../../machines/states.ts';
 import type { JobObserver } from '../jobObserver.ts';
 import { attribute, other } from './instruments.ts';
 import { type Meters, metersOf } from './meters.ts';
@@ -29,11 +29,25 @@ export class Metrics implements JobObserver {
       standing: this.#standing,
       known: (name) => this.#known(name),
     });
+    this.#begin(meters);
     this.#meters = [...this.#meters, meters];
     return () => {
       remove();
       this.#meters = this.#meters.filter((each) => each !== meters);
     };
+  }
+
+  /** A series that comes into being with its first count hides it: what grows by one from nothing has not grown. */
+  #begin({ sent, ended, timeouts, sweepFound }: Meters): void {
+    sweepFound.add(0);
+    for (const job of this.#names) {
+      sent.add(0, this.#messaging(job, 'submit', 'send'));
+      for (const state of jobStates)
+        if (isFinal(state)) ended.add(0, { [attribute.job]: job, [attribute.state]: state });
+      for (const [kind, finders] of Object.entries(foundBy))
+        for (const by of finders)
+          timeouts.add(0, { [attribute.job]: job, [attribute.timeout]: kind, [attribute.foundBy]: by });
+    }
   }
 
   submitted(name: string, jobs: number): void {
@@ -98,6 +112,15 @@ export class Metrics implements JobObserver {
     return this.#names.has(name) ? name : other;
   }
 }
+
+/** Who can find what. */
+const foundBy: Record<TimeoutKind, readonly FoundBy[]> = {
+  job: ['timer', 'monitor', 'watchdog', 'hand'],
+  heartbeat: ['timer', 'monitor', 'watchdog'],
+  progress: ['timer', 'monitor', 'watchdog'],
+  queue: ['monitor', 'hand'],
+  deadline: ['timer', 'monitor', 'watchdog'],
+};
 
 type Outcome = 'completed' | 'failed' | 'timedOut' | 'cancelled' | 'handedBack' | 'superseded';
 
