@@ -12,6 +12,7 @@ import { recovery } from './recovery.ts';
 import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
+import { telemetry } from './telemetry.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   scale,
@@ -22,6 +23,7 @@ const benchmarks: Record<string, Benchmark> = {
   queued,
   recovery,
   inspect,
+  telemetry,
 };
 
 const usage = `npm run bench -- NAME [--json] [--quick]

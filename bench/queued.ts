@@ -1,4 +1,4 @@
-// A million queued jobs cost what a thousand do: the time of a claim in the database, and the memory of a processor
+// A million queued jobs cost what a thousand do: the time of a claim and of the counts in the database, and the memory of a processor
 // that works them off, with 1 000, 100 000 and 1 000 000 jobs waiting. The three files take turns; what is held to a
 // bar is the median of the ratios within a round.
 
@@ -19,6 +19,8 @@ import { atMost, type Benchmark, median } from './benchmark.ts';
 
 const few = 1000;
 const flat = 1.2;
+/** Of the database thread, for what is asked at each scrape of the metrics. */
+const mostMs = 5;
 
 export const queued: Benchmark = {
   about: 'time of a claim and memory with 1 000, 100 000 and 1 000 000 jobs queued',
@@ -32,10 +34,9 @@ export const queued: Benchmark = {
         fill(path, size);
       }
       progress('claiming');
-      const claims = claimTimes(
-        files.map(({ path }) => path),
-        quick ? 100 : 400,
-      );
+      const paths = files.map(({ path }) => path);
+      const claims = claimTimes(paths, quick ? 100 : 400);
+      const counts = paths.map(countTime);
       const memory: number[] = [];
       for (const { size, path } of files) {
         progress(`memory with ${size} jobs`);
@@ -44,6 +45,7 @@ export const queued: Benchmark = {
       const rows = files.map(({ size }, index) => ({
         queued: size,
         claimOfTenUs: Math.round(median(claims[index] as number[]) * 1000),
+        countsUs: Math.round((counts[index] as number) * 1000),
         hostHeapMb: Math.round((memory[index] as number) * 10) / 10,
       }));
       const ratio = (index: number) =>
@@ -52,6 +54,7 @@ export const queued: Benchmark = {
         .slice(1)
         .flatMap(({ size }, index) => [
           atMost(`time of a claim with ${size} queued / with ${few}`, twoPlaces(ratio(index + 1)), flat),
+          atMost(`counts of ${size} queued jobs by name, ms`, twoPlaces(counts[index + 1] as number), mostMs),
           atMost(
             `memory of the host with ${size} queued / with ${few}`,
             twoPlaces((memory[index + 1] as number) / (memory[0] as number)),
@@ -122,6 +125,18 @@ function claimTimes(paths: readonly string[], rounds: number): number[][] {
   }
   for (const { database } of opened) database.close();
   return times;
+}
+
+/** Of what the metrics ask: jobs by name and state, and since when the oldest waits. ms. */
+function countTime(path: string): number {
+  const { database, store } = openStore(path);
+  const times = Array.from({ length: 200 }, () => {
+    const began = performance.now();
+    store.queries.openJobs(at());
+    return performance.now() - began;
+  });
+  database.close();
+  return median(times);
 }
 
 /** Of the host, after a garbage collection, while it works off the queue; without the sizes of what is on disk. */

@@ -28,3 +28,17 @@ export function parsePort(text: string): number {
   if (/^\d+$/.test(text) && port <= 65_535) return port;
   throw new InvalidArgumentError('Expected a port, 0 to 65535.');
 }
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `9464`, of this machine; `0.0.0.0:9464`, `[::]:9464`. */
+export function parseAddress(text: string): Address {
+  const [, given, port] = /^(?:(.+):)?(\d+)$/.exec(text) ?? [];
+  const host = given === undefined ? '127.0.0.1' : URL.parse(`http://${given}/`)?.hostname;
+  if (host === undefined || host === '' || port === undefined || Number(port) > 65_535)
+    throw new InvalidArgumentError('Expected PORT or HOST:PORT, such as 9464 or 0.0.0.0:9464.');
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}

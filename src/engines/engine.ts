@@ -216,6 +216,17 @@ export interface Claim {
   readonly limits?: Readonly<Record<string, NameLimits>>;
 }
 
+/** The states of a job that is not over. */
+export type OpenState = Exclude<JobState, FinalState>;
+
+/** The jobs of a name that are not over. */
+export interface OpenJobs {
+  readonly name: string;
+  readonly counts: Readonly<Record<OpenState, number>>;
+  /** Wall ms from which the one could have started that has waited longest of the queued ones; null: none waits. */
+  readonly waitingSince: number | null;
+}
+
 export interface Watcher {
   /** After each durable change of a job, in order; and when a job that waited behind others of its key no longer does. */
   changed(id: string, state: JobState): void;
@@ -279,6 +290,8 @@ export interface Engine {
   countEnded(state: FinalState, since: number, timeout?: TimeoutKind): Promise<number>;
   /** When the job was submitted that has waited longest of the queued ones that may start now. Wall ms; null: none waits. */
   oldestWaiting(): Promise<number | null>;
+  /** Of each name that has jobs which are not over, or had some. It costs the same however many jobs there are. */
+  openJobs(): Promise<OpenJobs[]>;
   rows(id: string): AsyncIterable<string>;
 
   /** Jobs at rest whose queue timeout or deadline has passed. A bounded number of them; ask again. */

@@ -14,6 +14,8 @@ import {
   type JobQuery,
   type NameLimits,
   type NewJob,
+  type OpenJobs,
+  type OpenState,
   type ScheduleQuery,
   StaleAttemptError,
   type StoredJob,
@@ -319,6 +321,25 @@ export class MemoryEngine implements Engine {
     for (const { state, submittedAt } of [...this.#ready.rows(), ...this.#behind()])
       if (state === 'queued') oldest = Math.min(oldest, submittedAt);
     return oldest === Infinity ? null : oldest;
+  }
+
+  async openJobs(): Promise<OpenJobs[]> {
+    this.#ripen();
+    const found = new Map<string, { counts: Record<OpenState, number>; waitingSince: number | null }>();
+    const add = ({ name, state, submittedAt, notBefore }: Row, mayStart: boolean) => {
+      const ofName = found.get(name) ?? {
+        counts: { queued: 0, running: 0, stopping: 0, retrying: 0 },
+        waitingSince: null,
+      };
+      found.set(name, ofName);
+      ofName.counts[state as OpenState] += 1;
+      if (state !== 'queued' || !mayStart) return;
+      const since = Math.max(submittedAt, notBefore ?? 0);
+      ofName.waitingSince = Math.min(ofName.waitingSince ?? Infinity, since);
+    };
+    for (const row of [...this.#ready.rows(), ...this.#behind()]) add(row, true);
+    for (const row of [...this.#waiting, ...this.#live]) add(row, false);
+    return [...found].map(([name, ofName]) => ({ name, ...ofName }));
   }
 
   async prune(states: readonly FinalState[], endedBefore: number): Promise<boolean> {

@@ -18,6 +18,7 @@ import { ConfigurationError, InputError, JobNotFoundError, type JobProcessor, ty
 import { jobMachine } from '../machines/job.ts';
 import type { Inspection } from '../runtime/inspection.ts';
 import { checkNumber } from '../runtime/settings.ts';
+import { openPrometheus, type Prometheus } from '../runtime/telemetry/prometheus.ts';
 import {
   type AccessRules,
   loopbackNames,
@@ -52,6 +53,11 @@ export interface InspectOptions {
   redact?: readonly string[];
   /** Default false. True: the Stately Inspector is served as well, by the package `@statelyai/inspect`. */
   stately?: boolean;
+  /**
+   * Default false. True: `/metrics` is served as well, for Prometheus, by the packages `@opentelemetry/exporter-prometheus` and
+   * `@opentelemetry/sdk-metrics`. Counts begin when the inspector is opened.
+   */
+  metrics?: boolean;
   /** Origins of other pages whose state-chart inspectors may read, `https://stately.ai` say. They cannot act. */
   allowedOrigins?: readonly string[];
 }
@@ -115,6 +121,8 @@ class PageInspector implements Inspector {
   #isClosed = false;
   readonly #sockets: InspectorSockets;
   readonly #isStately: boolean;
+  readonly #prometheus: Prometheus | null;
+  #detachMetrics: (() => void) | null = null;
   #server: Server | null = null;
   #chart: string | null = null;
 
@@ -124,6 +132,7 @@ class PageInspector implements Inspector {
     logger: Logger,
     { host, allowedHosts = [], token, path, redact = [], allowedOrigins = [] }: InspectOptions,
     stately: StatelyWire | null,
+    prometheus: Prometheus | null,
   ) {
     this.#redaction = new Redaction(redact);
     this.#inspection = inspection;
@@ -147,6 +156,7 @@ class PageInspector implements Inspector {
     // Servers are given them alone.
     this.handle = this.handle.bind(this);
     this.upgrade = this.upgrade.bind(this);
+    this.#prometheus = prometheus;
     this.#isStately = stately !== null;
     this.#sockets = new InspectorSockets(this.#protocols(stately), logger);
   }
@@ -166,6 +176,8 @@ class PageInspector implements Inspector {
   open(): void {
     this.#unwatchLines = this.#inspection.watchLines((line) => this.#lines.add(line));
     this.#forget = this.#inspection.onStop(() => this.close());
+    if (this.#prometheus !== null)
+      this.#detachMetrics = this.#inspection.attachMetrics(this.#prometheus.meterProvider);
   }
 
   async listen(port: number, host: string): Promise<void> {
@@ -223,6 +235,8 @@ class PageInspector implements Inspector {
     if (place.redirect !== null)
       return void secured(response).writeHead(307, { location: place.redirect }).end();
     if (pathname === '/events') return this.#feed.add(secured(response));
+    if (pathname === '/metrics' && this.#prometheus !== null)
+      return this.#prometheus.handle(request, secured(response));
     if (pathname === '/favicon.ico') return send(response, 204, '');
     if (pathname === '/chart') {
       this.#chart ??= JSON.stringify(layOut(jobMachine));
@@ -253,6 +267,8 @@ class PageInspector implements Inspector {
     this.#unwatchLines?.();
     this.#forget?.();
     this.#sockets.close();
+    this.#detachMetrics?.();
+    await this.#prometheus?.close();
     const server = this.#server;
     if (server === null) return;
     this.#server = null;
@@ -275,7 +291,8 @@ export async function startInspector(
 ): Promise<Inspector> {
   const { port = 0, host = '127.0.0.1' } = options;
   const stately = options.stately === true ? await statelyWire() : null;
-  const inspector = new PageInspector(processor, inspection, logger, options, stately);
+  const prometheus = options.metrics === true ? await openPrometheus('metrics') : null;
+  const inspector = new PageInspector(processor, inspection, logger, options, stately, prometheus);
   checkNumber(
     'port',
     port ?? undefined,

@@ -18,6 +18,7 @@ import { notBegun, type Verdict, verdictOfCrash, verdictOfEnd, verdictOfStop } f
 import { chartInput, stepAtRest } from './chartInput.ts';
 import { InputError } from './errors.ts';
 import { type JobAccess, storedJob, untilStored } from './job.ts';
+import type { JobObserver } from './jobObserver.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound, logNotTimedOut, logTimedOut, logTransition } from './logLines.ts';
 import type { Traces } from './telemetry/traces.ts';
@@ -32,6 +33,7 @@ export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   readonly logger: Logger;
   readonly live: LiveJobs;
   traces(): Traces;
+  readonly observer: JobObserver;
   /** Names this processor as an owner. */
   readonly owner: string;
   /** Whether this job's code runs inside its host, inline or in a thread. */
@@ -171,7 +173,10 @@ export class Acts {
       if (verdict === null) return;
       if (event.type === 'job.timeOut' && event.by !== 'monitor') logFound(logger, 1);
       await this.#settle(job, null, verdict);
-      if (event.type === 'job.timeOut') logTimedOut(logger, job.id);
+      if (event.type === 'job.timeOut') {
+        logTimedOut(logger, job.id);
+        this.#host.observer.timeoutFound(job.name, event.kind, event.by);
+      }
       return;
     }
     if (isFinal(job.state) || live.send(job.id, event)) return;
@@ -192,6 +197,7 @@ export class Acts {
       return settle(this.#verdictOfIntent({ ...job, intent: error.intent }) as Verdict);
     });
     logTransition(this.#host.logger.child({ jobId: job.id, job: job.name, attempt: job.attempt }), settled);
+    this.#host.observer.settled(settled);
     this.#host.settled(settled);
     return settled;
   }

@@ -1,6 +1,7 @@
 // What an inspector may see of a processor beyond its public face: the root actors, a job's stored row, the context of its
 // live chart, the lines of its log. Nothing is attached to any actor or log while nobody watches.
 
+import type { MeterProvider } from '@opentelemetry/api';
 import type { AnyActorRef } from 'xstate';
 import type { StoredJob } from '../engines/engine.ts';
 import type { JobChartContext } from '../machines/jobMessages.ts';
@@ -24,6 +25,8 @@ export interface Inspection {
   watchRoots(started: (root: RootActor) => void): () => void;
   /** `written` is called with each line of a job's log: JSON, as the logger redacted it. Returns what ends it. */
   watchLines(written: (line: string) => void): () => void;
+  /** Metrics are recorded there as well. Returns what ends it. */
+  attachMetrics(provider: MeterProvider): () => void;
   /** `end` is called, and waited for, when the processor stops. Returns what takes that back. */
   onStop(end: () => Promise<void>): () => void;
   /** Attempts that could not be proven stopped and hold their slots, as their jobs are now. */

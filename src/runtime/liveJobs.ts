@@ -28,10 +28,12 @@ import type { Verdict } from '../machines/verdict.ts';
 import { attemptTimeouts, chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
 import type { RootActor } from './inspection.ts';
+import type { JobObserver } from './jobObserver.ts';
 import { logTimeout, logTransition } from './logLines.ts';
 import { timeoutNames } from './settings.ts';
 import { type Due, type JobEvents, type JobStatus, type LiveView, soonestFirst, statusOf } from './status.ts';
 import type { AttemptSpan } from './telemetry/attemptSpan.ts';
+import type { SignAges } from './telemetry/standing.ts';
 import type { Traces } from './telemetry/traces.ts';
 
 interface LiveJob {
@@ -52,6 +54,9 @@ interface LiveJob {
   group: ProcessGroup | null;
   handle: AttemptHandle | null;
   isOver: boolean;
+  /** Monotonic ms, of the first request to stop it, and of its proven end. */
+  askedAt: number | null;
+  overAt: number | null;
   chunks: number;
   items: number;
   total: number | null;
@@ -68,6 +73,7 @@ export interface LiveJobsHost {
   random(): number;
   readonly logger: Logger;
   traces(): Traces;
+  readonly observer: JobObserver;
   launchIn(isolation: Isolation): Launch;
   definitionOf(name: string): AnyDefinition;
   /** An attempt of this name is proven over, after so many ms. */
@@ -181,6 +187,30 @@ export class LiveJobs {
     return [...this.#zombies.values()];
   }
 
+  /** Slots that are held by attempts which run, and by those that could not be proven stopped. */
+  heldSlots(isOf: (name: string) => boolean): { used: number; unconfirmed: number } {
+    let used = 0;
+    for (const [token, { isOver, job }] of this.#attempts)
+      if (!isOver && !this.#zombies.has(token) && isOf(job.name)) used += 1;
+    return { used, unconfirmed: this.unconfirmed().filter(({ name }) => isOf(name)).length };
+  }
+
+  /** Of the attempts that run. */
+  *signAges(): Iterable<SignAges> {
+    const now = this.#host.clock.monotonic();
+    const age = (at: number, timeoutSeconds: number) =>
+      timeoutSeconds === Infinity ? null : (now - at) / 1000;
+    for (const { job, isOver, heartbeatAt, progressAt } of this.#live.values()) {
+      if (isOver) continue;
+      const { heartbeatTimeoutSeconds, progressTimeoutSeconds } = job.settings;
+      yield {
+        name: job.name,
+        heartbeat: age(heartbeatAt, heartbeatTimeoutSeconds),
+        progress: age(progressAt, progressTimeoutSeconds),
+      };
+    }
+  }
+
   /** What its live attempt adds to a stored row. */
   view({ id, token }: StoredJob): LiveView | undefined {
     const live = this.#live.get(id);
@@ -249,6 +279,8 @@ export class LiveJobs {
       group: null,
       handle: null,
       isOver: false,
+      askedAt: null,
+      overAt: null,
       chunks: job.chunks,
       items: job.items,
       total: job.total,
@@ -262,6 +294,7 @@ export class LiveJobs {
         const state = topState(value);
         if (state === last) return;
         last = state;
+        if (state === 'stopping') live.askedAt ??= clock.monotonic();
         if (state === 'superseded') return this.#superseded(live);
         const isOver = isAtRest(state) || isFinal(state);
         if (isOver) this.#remove(live);
@@ -428,7 +461,7 @@ export class LiveJobs {
       over: () => {
         span.over();
         const live = this.#attempts.get(token);
-        if (live !== undefined) live.isOver = true;
+        if (live !== undefined) Object.assign(live, { isOver: true, overAt: clock.monotonic() });
         this.#zombies.delete(token);
         this.#host.slotFreed(job.name, clock.monotonic() - startedAt);
       },
@@ -436,9 +469,16 @@ export class LiveJobs {
   }
 
   #announce(emitted: JobEmitted, live: LiveJob): void {
-    const { id } = live.job;
+    const { id, name } = live.job;
+    const { observer, clock } = this.#host;
     logTimeout(live.attempt.log, id, emitted);
     live.span.emitted(emitted);
+    if (emitted.type === 'timeout.found') observer.timeoutFound(name, emitted.kind, emitted.by);
+    else {
+      const now = clock.monotonic();
+      const { stop } = emitted;
+      observer.stopEnded(name, stop, stop.tookSeconds ?? (now - (live.askedAt ?? now)) / 1000);
+    }
     if (emitted.type !== 'stop.unconfirmed') return;
     const { intent, stop } = emitted;
     this.#host.unproven(withProgress(live), {
@@ -450,6 +490,11 @@ export class LiveJobs {
     this.#host.changed('unconfirmed', () => this.#status(live));
   }
 
+  /** To its end, or to now where that could not be proven. */
+  #ranSeconds({ startedAt, overAt }: LiveJob): number {
+    return ((overAt ?? this.#host.clock.monotonic()) - startedAt) / 1000;
+  }
+
   #status(live: LiveJob): JobStatus {
     return statusOf(withProgress(live), this.#view(live));
   }
@@ -458,6 +503,7 @@ export class LiveJobs {
     const live = this.#attempts.get(token);
     if (live === undefined) return;
     live.job = job;
+    this.#host.observer.attemptEnded(job.name, this.#ranSeconds(live), job);
     if (this.#zombies.has(token)) this.#zombies.set(token, job);
     logTransition(live.attempt.log, job);
     live.span.settled(job);
@@ -469,6 +515,7 @@ export class LiveJobs {
       `attempt ${live.job.attempt} of job ${live.job.id} was superseded: its lease is gone`,
     );
     live.span.unsettled('superseded');
+    this.#host.observer.attemptEnded(live.job.name, this.#ranSeconds(live), null);
     this.#remove(live);
     this.#host.changed('superseded', () => this.#status(live));
   }

@@ -30,6 +30,7 @@ import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { findStuckJobs, type StuckJob } from './stuckJobs.ts';
 import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
+import { Metrics } from './telemetry/metrics.ts';
 import type { Traces } from './telemetry/traces.ts';
 import { Ticks } from './ticks.ts';
 
@@ -62,6 +63,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
   readonly #rootWatchers = new Listeners<RootActor>();
   readonly #logTap: LogTap;
+  readonly #metrics: Metrics;
+  #detachMetrics: (() => void) | null = null;
   /** Inspectors that are open. */
   readonly #atStop = new Set<() => Promise<void>>();
   #opening: Promise<Engine> | null = null;
@@ -84,9 +87,17 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#isolations = new Isolations(this.#options.spares, library);
     const jobLogger = logger.child({});
     this.#logTap = new LogTap(jobLogger);
+    this.#metrics = new Metrics([...jobs.keys(), ...webhooks.definitions.keys()], {
+      now: () => clock.now(),
+      openJobs: () => engine.openJobs(),
+      slots: () => this.#slots(),
+      signAges: () => this.#live.signAges(),
+      unconfirmed: () => this.#live.unconfirmed().map(({ name }) => name),
+    });
     this.#live = new LiveJobs({
       engine,
       clock,
+      observer: this.#metrics,
       random,
       logger: jobLogger,
       traces: () => this.#traces,
@@ -117,6 +128,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logger,
       live: this.#live,
       traces: () => this.#traces,
+      observer: this.#metrics,
       owner: this.#owner,
       runsInHost: (name) => {
         const definition = jobs.get(name);
@@ -163,11 +175,12 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     }
     if (this.#stopping !== null) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
     const engine = await this.#open();
+    await this.#attachMetrics();
     if (this.#supervision !== null || this.#stopping !== null) return this;
     const { clock, logger, jobs, webhooks } = this.#options;
     const names = [...jobs.keys()];
     const deliveries = [...webhooks.definitions.keys()];
-    const submitted = (job: StoredJob) => this.#announce('queued', () => statusOf(job));
+    const submitted = (job: StoredJob) => this.#submitted([job]);
     this.#supervision = new Supervision({
       engine,
       clock,
@@ -175,6 +188,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       live: this.#live,
       acts: this.#acts,
       ticks: new Ticks({ engine, clock, logger, names, traces: this.#traces, submitted }),
+      observer: this.#metrics,
       owner: this.#owner,
       pools: [
         { title: 'supervisor', names, limits: limitsOf(jobs), limit: this.maxConcurrentJobs },
@@ -193,6 +207,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       queueWatch: new QueueWatch({
         engine,
         clock,
+        names,
         tooOldMs: this.#options.queueTooOldSeconds * 1000,
         found: (queue) => {
           logQueueTooOld(logger, queue);
@@ -232,6 +247,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#live.stop();
     await this.#isolations.close();
     this.#isClosed = true;
+    this.#detachMetrics?.();
     // Whoever still waits for a job is told, rather than left waiting.
     this.#wakeAll();
     if (this.#opening !== null) await (await this.#opening).close();
@@ -256,7 +272,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         `idempotencyKey: expected the input of job ${stored?.id}, which has this key, got another one. Use a new key.`,
       );
     }
-    if (stored.id === job.id) this.#announce('queued', () => statusOf(stored));
+    if (stored.id === job.id) this.#submitted([stored]);
     return new JobHandle(stored.id, name, this.#access);
   }
 
@@ -276,7 +292,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     const jobs = await prepareJobs(this.#options, name, inputs, options, (index) => `inputs[${index}]`);
     const engine = await this.#open();
     const stored = await this.#traces.submit({ name, isBatch: true }, jobs, (jobs) => engine.submit(jobs));
-    for (const job of stored) this.#announce('queued', () => statusOf(job));
+    this.#submitted(stored);
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
   }
 
@@ -372,6 +388,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       trace: null,
     };
     await this.#traces.submit({ name, retried }, [again], (jobs) => engine.submit(jobs));
+    this.#metrics.submitted(name, 1);
     return new JobHandle(again.id, name, this.#access);
   }
 
@@ -462,6 +479,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       ],
       watchRoots: (started) => this.#rootWatchers.add(started),
       watchLines: (written) => this.#logTap.watch(written),
+      attachMetrics: (provider) => this.#metrics.attach(provider),
       stored: async (id) => storedJob(await this.#open(), id),
       onStop: (end) => {
         this.#atStop.add(end);
@@ -477,9 +495,13 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     return { ref, name, parent: this.#supervision?.supervisorOf(jobName) ?? null, isJob: true };
   }
 
+  /** Deliveries have slots of their own. */
+  #heldSlots() {
+    return this.#live.heldSlots((name) => this.#options.jobs.has(name));
+  }
+
   #areSlotsLost(): boolean {
-    const { jobs } = this.#options;
-    return this.#live.unconfirmed().filter(({ name }) => jobs.has(name)).length >= this.maxConcurrentJobs;
+    return this.#heldSlots().unconfirmed >= this.maxConcurrentJobs;
   }
 
   #slotsLost(): void {
@@ -506,6 +528,30 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         await new Promise<void>((resolve) => clock.setTimeout(resolve, 1000));
       }
     }
+  }
+
+  /** Jobs of one name. */
+  #submitted(jobs: readonly StoredJob[]): void {
+    const [first] = jobs;
+    if (first !== undefined) this.#metrics.submitted(first.name, jobs.length);
+    for (const job of jobs) this.#announce('queued', () => statusOf(job));
+  }
+
+  #slots() {
+    if (this.#supervision === null) return null;
+    const { used, unconfirmed } = this.#heldSlots();
+    return { free: Math.max(0, this.maxConcurrentJobs - used - unconfirmed), used, unconfirmed };
+  }
+
+  /** Where an SDK is registered by now, or was given. The API's own provider would stay a no-op for ever. */
+  async #attachMetrics(): Promise<void> {
+    const { telemetry } = this.#options;
+    if (telemetry === false) return;
+    const { createNoopMeter, metrics } = await import('@opentelemetry/api');
+    if (this.#detachMetrics !== null) return;
+    const provider = telemetry.meterProvider ?? metrics.getMeterProvider();
+    if (provider.getMeter('unstuck') !== createNoopMeter())
+      this.#detachMetrics = this.#metrics.attach(provider);
   }
 
   #announce<E extends keyof JobEvents>(what: E, told: () => JobEvents[E][0]): void {
@@ -542,6 +588,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       },
       missed: () => this.#wakeAll(),
     });
+    // Who only submits has metrics of it too.
+    await this.#attachMetrics();
     return engine;
   }
 

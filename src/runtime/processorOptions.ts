@@ -78,6 +78,11 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   random?: () => number;
 }
 
+export interface TelemetryOptions {
+  meterProvider?: MeterProvider;
+  tracerProvider?: TracerProvider;
+}
+
 export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly engine: Engine;
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
@@ -108,7 +113,7 @@ export function resolveOptions(
     keepCompletedSeconds,
     keepFailedSeconds,
     logger,
-    telemetry = {},
+    telemetry,
     clock,
     random,
     ...settings
@@ -143,7 +148,6 @@ export function resolveOptions(
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
   }
-  checkTelemetry(telemetry);
   const registry = new Map(Object.entries(jobs ?? {}).map(([name, job]) => [name, checkJob(name, job)]));
   const time = clock ?? systemClock;
   return Object.freeze({
@@ -153,7 +157,7 @@ export function resolveOptions(
     ...numbers,
     onSlotsLost,
     logger: logger ?? pino({ name: 'unstuck' }),
-    telemetry,
+    telemetry: checkTelemetry(telemetry),
     clock: time,
     random: random ?? Math.random,
     settings,
@@ -167,6 +171,33 @@ export function settingsFor(options: ResolvedOptions, definition: AnyDefinition,
     chunked: isChunked(definition),
     isolation: isolationOf(definition),
   });
+}
+
+function checkTelemetry(telemetry: unknown = {}): TelemetryOptions | false {
+  if (telemetry === false) return false;
+  if (typeof telemetry !== 'object' || telemetry === null)
+    throw new ConfigurationError(
+      'telemetry',
+      'an object with meterProvider and tracerProvider, or false',
+      describeValue(telemetry),
+    );
+  const { meterProvider, tracerProvider, ...others } = telemetry as TelemetryOptions;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw new ConfigurationError(`telemetry.${unknown}`, 'meterProvider or tracerProvider', 'an unknown one');
+  if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function')
+    throw new ConfigurationError(
+      'telemetry.meterProvider',
+      'a meter provider of OpenTelemetry',
+      describeValue(meterProvider),
+    );
+  if (tracerProvider !== undefined && typeof tracerProvider?.getTracer !== 'function')
+    throw new ConfigurationError(
+      'telemetry.tracerProvider',
+      'a tracer provider of OpenTelemetry',
+      describeValue(tracerProvider),
+    );
+  return { meterProvider, tracerProvider };
 }
 
 function openable(engine: unknown, durability: unknown): Engine {
@@ -183,22 +214,6 @@ function openable(engine: unknown, durability: unknown): Engine {
     describeValue(engine),
     'It has no default: say where jobs are kept.',
   );
-}
-
-function checkTelemetry(telemetry: unknown): void {
-  if (telemetry === false) return;
-  if (typeof telemetry !== 'object' || telemetry === null)
-    throw new ConfigurationError('telemetry', 'an object with providers, or false', describeValue(telemetry));
-  checkKnown(telemetry, ['meterProvider', 'tracerProvider']);
-  const { meterProvider, tracerProvider } = telemetry as TelemetryOptions;
-  if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function')
-    throw new ConfigurationError('telemetry.meterProvider', 'a MeterProvider', describeValue(meterProvider));
-  if (tracerProvider !== undefined && typeof tracerProvider?.getTracer !== 'function')
-    throw new ConfigurationError(
-      'telemetry.tracerProvider',
-      'a TracerProvider',
-      describeValue(tracerProvider),
-    );
 }
 
 function checkJob(name: string, job: unknown): AnyDefinition {

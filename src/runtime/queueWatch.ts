@@ -7,6 +7,8 @@ import type { QueueAge } from './webhooks/notification.ts';
 export interface QueueWatchOptions {
   readonly engine: Engine;
   readonly clock: Clock;
+  /** Of the jobs that are looked at. */
+  readonly names: readonly string[];
   /** Infinity: off. */
   readonly tooOldMs: number;
   found(queue: QueueAge): void;
@@ -22,14 +24,15 @@ export class QueueWatch {
   }
 
   async look(): Promise<void> {
-    const { engine, clock, tooOldMs, found } = this.#options;
+    const { engine, clock, names, tooOldMs, found } = this.#options;
     if (tooOldMs === Infinity) return;
-    const oldest = await engine.oldestWaiting();
-    const ageMs = oldest === null ? 0 : clock.now() - oldest;
+    const open = (await engine.openJobs()).filter(({ name }) => names.includes(name));
+    const oldest = Math.min(...open.map(({ waitingSince }) => waitingSince ?? Infinity));
+    const ageMs = clock.now() - oldest;
     const wasTooOld = this.tooOld !== null;
     this.tooOld = null;
-    if (oldest === null || ageMs < tooOldMs) return;
-    const waiting = await engine.count(['queued', 'retrying']);
+    if (ageMs < tooOldMs) return;
+    const waiting = open.reduce((sum, { counts }) => sum + counts.queued, 0);
     this.tooOld = { oldest: new Date(oldest), ageSeconds: Math.round(ageMs / 1000), waiting };
     if (!wasTooOld) found(this.tooOld);
   }

@@ -12,6 +12,7 @@ import { monitorMachine } from '../machines/monitor.ts';
 import { type FinalState, isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
 import type { Acts } from './acts.ts';
 import type { RootActor } from './inspection.ts';
+import type { JobObserver } from './jobObserver.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
 import { PausedNames } from './pausedNames.ts';
@@ -42,6 +43,7 @@ export interface SupervisionOptions {
   readonly live: LiveJobs;
   readonly acts: Acts;
   readonly ticks: Ticks;
+  readonly observer: JobObserver;
   readonly owner: string;
   /** Of slots, each with names of its own. They are drained in this order. The first is that of the app's jobs. */
   readonly pools: readonly PoolOptions[];
@@ -310,8 +312,12 @@ export class Supervision {
   }
 
   async sweep(): Promise<void> {
-    await this.#end(await this.#findOverdue());
+    const { clock, observer } = this.#options;
+    const began = clock.monotonic();
+    const overdue = await this.#findOverdue();
+    await this.#end(overdue);
     await this.#recover();
+    observer.swept((clock.monotonic() - began) / 1000, overdue.length);
     await this.#options.ticks.check();
     await this.#options.queueWatch.look();
     await this.readPaused();

@@ -10,6 +10,7 @@ import {
   type StoredJob,
   type StoredSchedule,
 } from '../../src/engines/engine.ts';
+import { jobStates } from '../../src/machines/states.ts';
 import type { StopIntent, Verdict } from '../../src/machines/verdict.ts';
 import { SimulatedClock } from '../support/simulatedClock.ts';
 
@@ -620,6 +621,82 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(await engine.oldestWaiting()).toBe(null);
         await clock.advance(60);
         expect(await engine.oldestWaiting()).toBe(first - 1000);
+      });
+
+      test('tells of each name how many jobs are in each state that is not final, and since when one could have started', async () => {
+        const open = async () => {
+          const found = (await engine.openJobs()).filter(({ counts }) => sum(counts) > 0);
+          return found.sort((a, b) => a.name.localeCompare(b.name));
+        };
+        const sum = (counts: object) => Object.values(counts).reduce((a, b) => a + b, 0);
+        const none = { queued: 0, running: 0, stopping: 0, retrying: 0 };
+        expect(await open()).toEqual([]);
+        const submittedAt = clock.now();
+        const later = submittedAt + 5000;
+        await submit({ notBefore: later });
+        await clock.advance(1);
+        const hour = clock.now() + 3_600_000;
+        await submit({ name: 'later', notBefore: hour });
+        expect(await open()).toEqual([
+          { name: 'later', counts: { ...none, queued: 1 }, waitingSince: null },
+          { name: 'sum', counts: { ...none, queued: 1 }, waitingSince: null },
+        ]);
+        await clock.advance(10);
+        for (const concurrencyKey of ['k', 'k', 'k'])
+          await submit({ name: 'keyed', concurrencyKey, keyLimit: 1 });
+        const keyedAt = clock.now();
+        await clock.advance(1);
+        const submitted = [await submit(), await submit(), await submit(), await submit()];
+        const [, stopped, retried, ended] = (await claim(4)) as StoredJob[];
+        await engine.recordIntent(stopped!.id, stopped!.token, { kind: 'cancel', reason: null });
+        await engine.settle(retried!.id, retried!.token, verdict('retrying', { notBefore: hour }));
+        await engine.settle(ended!.id, ended!.token, verdict('completed'));
+        const byName = Object.fromEntries((await open()).map(({ name, ...rest }) => [name, rest]));
+        expect(byName).toEqual({
+          // What could start at a time has waited since then, and not since it was submitted.
+          sum: {
+            counts: { queued: 1, running: 1, stopping: 1, retrying: 1 },
+            waitingSince: submitted[3]!.submittedAt,
+          },
+          later: { counts: { ...none, queued: 1 }, waitingSince: null },
+          // Those that wait behind others of their key wait.
+          keyed: { counts: { ...none, queued: 3 }, waitingSince: keyedAt },
+        });
+        await clock.advance(3_600_000);
+        expect((await open()).find(({ name }) => name === 'later')?.waitingSince).toBe(hour);
+      });
+
+      test('counts the same after whatever became of the jobs', async () => {
+        const expected = async () => {
+          const states: Record<string, number> = {};
+          for await (const { state } of engine.list({})) states[state] = (states[state] ?? 0) + 1;
+          return states;
+        };
+        const counted = async () => {
+          const states: Record<string, number> = {};
+          for (const state of jobStates) {
+            const n = await engine.count([state]);
+            if (n > 0) states[state] = n;
+          }
+          return states;
+        };
+        for (let round = 0; round < 3; round += 1) {
+          const key = `key-${round}`;
+          await engine.submit([newJob(), newJob(), newJob({ idempotencyKey: key }), newJob()]);
+          await submit({ idempotencyKey: key });
+          const [first, second, third] = (await claim(3)) as StoredJob[];
+          await engine.settle(first!.id, first!.token, verdict('failed'));
+          await engine.settle(second!.id, second!.token, verdict('queued'));
+          await expect(engine.settle(second!.id, second!.token, verdict('failed'))).rejects.toThrow(
+            StaleAttemptError,
+          );
+          await engine.adopt(third!.id, third!.token as string, 'other', 1000);
+          expect(await counted()).toEqual(await expected());
+          await clock.advance(60);
+          await engine.prune(['failed'], clock.now());
+          expect(await counted()).toEqual(await expected());
+          expect(await engine.count(['failed'])).toBe(0);
+        }
       });
 
       test('prunes what has long been over, with its rows and its key, and nothing else', async () => {

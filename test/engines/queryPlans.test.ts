@@ -73,6 +73,7 @@ function useAll(): void {
   queries.countEnded(at, 'completed', 0);
   queries.countEnded(at, 'timedOut', 0, 'job');
   queries.oldestWaiting(at);
+  queries.openJobs(at);
   queries.rowsPage(at, 'a', 0);
   queries.due(at);
   queries.nextDueAt(at);
@@ -114,4 +115,13 @@ test('a list by key looks at the jobs with that key, and at no others', () => {
     const [{ detail }] = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as [{ detail: string }];
     expect(detail).toMatch(/^SEARCH jobs USING INDEX jobs_by_key \(idempotencyKey=\?/);
   }
+});
+
+test('jobs are counted without a look at them, and the one that has waited longest is one step in an index', () => {
+  const counts = prepared.filter((sql) => sql.includes('FROM tally'));
+  expect(counts.length).toBeGreaterThan(2);
+  for (const sql of counts) expect(sql).not.toContain('jobs');
+  const [oldest] = prepared.filter((sql) => sql.includes('jobs_since'));
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${oldest}`).all() as { detail: string }[];
+  expect(plan.map(({ detail }) => detail)).toEqual(['SEARCH jobs USING INDEX jobs_since (name=?)']);
 });

@@ -6,7 +6,8 @@ import { formatDuration } from '../durations.ts';
 import type { Interruption } from '../interruption.ts';
 import { livePage } from '../livePage.ts';
 import { createServiceLogger } from '../logger.ts';
-import { parsePort } from '../options.ts';
+import { metricsPort, openMetrics } from '../metricsEndpoint.ts';
+import { type Address, parseAddress, parsePort } from '../options.ts';
 import { countOf } from '../printable.ts';
 import { parseCount, parseGrace } from './arguments.ts';
 import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
@@ -18,6 +19,7 @@ interface Options {
   concurrency?: number;
   grace: number;
   inspect?: number | true;
+  metrics?: Address | true;
 }
 
 export function addWork(program: Command, { interruption, ends, appImported }: Surroundings): void {
@@ -34,6 +36,11 @@ export function addWork(program: Command, { interruption, ends, appImported }: S
     .option('-c, --concurrency <n>', 'jobs at once (default: 10)', parseCount)
     .option('--grace <time>', 'for what runs when told to stop', parseGrace, 30)
     .option('--inspect [port]', 'serve the live page, on this machine (default: a free port)', parsePort)
+    .option(
+      '--metrics [address]',
+      `serve metrics to Prometheus (default: port ${metricsPort}, to this machine)`,
+      parseAddress,
+    )
     .addHelpText('after', details)
     .action(async (module: string, options: Options) => {
       const engine = checkEngine(options.engine);
@@ -46,20 +53,28 @@ export function addWork(program: Command, { interruption, ends, appImported }: S
 async function work(
   engine: EngineName,
   jobs: Jobs,
-  { concurrency, grace, inspect }: Options,
+  { concurrency, grace, inspect, metrics }: Options,
   interruption: Interruption,
 ): Promise<void> {
   const logger = createServiceLogger(process.stdout);
+  const endpoint =
+    metrics === undefined
+      ? null
+      : await openMetrics(metrics === true ? { host: '127.0.0.1', port: metricsPort } : metrics);
   const processor = new JobProcessor({
     engine,
     jobs,
     logger,
     ...(concurrency === undefined ? {} : { maxConcurrentJobs: concurrency }),
+    ...(endpoint === null ? {} : { telemetry: endpoint.telemetry }),
   });
   let inspector: Inspector | null = null;
   try {
     if (inspect !== undefined)
-      inspector = await livePage(processor, inspect === true ? 0 : inspect, '--inspect');
+      inspector = await livePage(processor, inspect === true ? 0 : inspect, '--inspect', {
+        metrics: endpoint !== null,
+      });
+    if (endpoint !== null) logger.info({ url: endpoint.url }, `metrics: ${endpoint.url}`);
     await processor.start();
     const names = Object.keys(jobs).join(', ');
     logger.info(`working on ${engine}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`);
@@ -80,15 +95,21 @@ async function work(
   } finally {
     await inspector?.close();
     await processor.stop();
+    await endpoint?.close();
   }
 }
 
 const details = `
+--metrics answers GET /metrics, on http://127.0.0.1:9464 unless told otherwise. Other hosts reach it where it is told an address
+of this machine to listen on: --metrics 0.0.0.0:9464 is all of them. It wants no token: names and counts are all that it tells. It
+needs: npm install @opentelemetry/exporter-prometheus @opentelemetry/sdk-metrics. With --inspect the page has /metrics as well.
+
 The log is JSON, one object a line, on standard output; on a terminal it is for people.
 ${examples(
   'work ./jobs.js --engine sqlite:jobs.db',
   'work ./jobs.ts --concurrency 4 --grace 10s',
   'work ./jobs.js --inspect 4000',
+  'work ./jobs.js --metrics',
   "work ./jobs.js | jq 'select(.level >= 40)'",
 )}
 

@@ -2,7 +2,7 @@
 // waits for a slot.
 
 import type { FinalState, JobState, TimeoutKind } from '../../machines/states.ts';
-import { EngineError, type JobQuery } from '../engine.ts';
+import { EngineError, type JobQuery, type OpenJobs } from '../engine.ts';
 import type { JobRow } from './jobRow.ts';
 import type { Instant } from './jobStore.ts';
 import type { LimitStore } from './limitStore.ts';
@@ -111,8 +111,8 @@ export class JobQueries {
   count(_: Instant, states: readonly JobState[], name?: string): number {
     let count = 0;
     for (const state of states) {
-      const sql = `SELECT count(*) AS n FROM jobs WHERE state = :state ${name === undefined ? '' : 'AND name = :name'}`;
-      count += this.#statements.get<{ n: number }>(sql, { state, name })?.n ?? 0;
+      const sql = `SELECT sum(n) AS n FROM tally WHERE state = :state ${name === undefined ? '' : 'AND name = :name'}`;
+      count += this.#statements.get<{ n: number | null }>(sql, { state, name })?.n ?? 0;
     }
     return count;
   }
@@ -126,6 +126,27 @@ export class JobQueries {
     const sql = `SELECT submittedAt FROM jobs WHERE state = 'queued' AND (notBefore IS NULL OR notBefore <= :now)
        ORDER BY submittedAt LIMIT 1`;
     return this.#statements.get<{ submittedAt: number }>(sql, { now })?.submittedAt ?? null;
+  }
+
+  openJobs(at: Instant): OpenJobs[] {
+    this.#limits.ripen(at);
+    const found = new Map<string, Record<string, number>>();
+    for (const { name, state, n } of this.#statements.all<{ name: string; state: JobState; n: number }>(
+      'SELECT name, state, n FROM tally',
+      {},
+    ))
+      found.set(name, { ...found.get(name), [state]: n });
+    return [...found].map(([name, { queued = 0, running = 0, stopping = 0, retrying = 0 }]) => ({
+      name,
+      counts: { queued, running, stopping, retrying },
+      waitingSince: queued === 0 ? null : this.#waitingSince(name),
+    }));
+  }
+
+  #waitingSince(name: string): number | null {
+    const sql = `SELECT min(max(submittedAt, ifnull(notBefore, 0))) AS at FROM jobs INDEXED BY jobs_since
+       WHERE name = :name AND state = 'queued' AND stage IN (1, 2)`;
+    return this.#statements.get<{ at: number | null }>(sql, { name })?.at ?? null;
   }
 
   /** Rows behind the `after`th. Empty: no more are there. */

@@ -71,6 +71,26 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_by_state ON jobs (state, submittedAt);
   CREATE INDEX jobs_by_name ON jobs (name, submittedAt);
   CREATE INDEX jobs_by_time ON jobs (submittedAt);
+  -- Queued jobs that wait for nothing but a slot or their key, since they could have started.
+  CREATE INDEX jobs_since ON jobs (name, max(submittedAt, ifnull(notBefore, 0)))
+    WHERE state = 'queued' AND stage IN (1, 2);
+  -- How many jobs of each name are in each state: to count them took 50 ms a million.
+  CREATE TABLE tally (
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (name, state)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER jobs_come AFTER INSERT ON jobs BEGIN
+    INSERT INTO tally VALUES (new.name, new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+  END;
+  CREATE TRIGGER jobs_move AFTER UPDATE OF state ON jobs WHEN old.state <> new.state BEGIN
+    UPDATE tally SET n = n - 1 WHERE name = old.name AND state = old.state;
+    INSERT INTO tally VALUES (new.name, new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+  END;
+  CREATE TRIGGER jobs_go AFTER DELETE ON jobs BEGIN
+    UPDATE tally SET n = n - 1 WHERE name = old.name AND state = old.state;
+  END;
   -- One for each transaction, for the other processes on this file: what it changed, a JSON array of [id, state],
   -- and the last place that was given out. The oldest are dropped.
   CREATE TABLE news (

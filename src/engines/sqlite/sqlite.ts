@@ -20,6 +20,7 @@ import {
   type JobQuery,
   type NameLimits,
   type NewJob,
+  type OpenJobs,
   type ScheduleQuery,
   StaleAttemptError,
   type StoredJob,
@@ -209,6 +210,10 @@ export class SqliteEngine implements Engine {
 
   oldestWaiting(): Promise<number | null> {
     return this.#call('oldestWaiting');
+  }
+
+  openJobs(): Promise<OpenJobs[]> {
+    return this.#call('openJobs');
   }
 
   async *rows(id: string): AsyncIterable<string> {

@@ -21,10 +21,10 @@ export type NotificationEvent = (typeof notificationEvents)[number];
 
 /** A queue whose oldest job has waited longer than `queueTooOldSeconds`. */
 export interface QueueAge {
-  /** When that job was submitted. */
+  /** Since when that job could have started. */
   readonly oldest: Date;
   readonly ageSeconds: number;
-  /** Jobs that wait. */
+  /** Queued jobs of this registry. */
   readonly waiting: number;
 }
 
