@@ -245,8 +245,9 @@ export class MemoryEngine implements Engine {
     }
     this.#changed(row);
     if (group !== null) this.#refill(group);
+    const settled = snapshot(row);
     await this.submit(followUps);
-    return snapshot(row);
+    return settled;
   }
 
   async setTimeouts(id: string, timeouts: Partial<Timeouts>): Promise<StoredJob> {

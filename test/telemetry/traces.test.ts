@@ -322,10 +322,10 @@ test('a provider of its own gets the spans of a processor', async () => {
 });
 
 test.each([
-  [true, 'telemetry: expected an object with providers, or false, got true'],
-  [null, 'telemetry: expected an object with providers, or false, got null'],
-  [{ tracerProvider: {} }, 'telemetry.tracerProvider: expected a TracerProvider, got'],
-  [{ meterProvider: 1 }, 'telemetry.meterProvider: expected a MeterProvider, got 1'],
+  [true, 'telemetry: expected an object with meterProvider and tracerProvider, or false, got true'],
+  [null, 'telemetry: expected an object with meterProvider and tracerProvider, or false, got null'],
+  [{ tracerProvider: {} }, 'telemetry.tracerProvider: expected a tracer provider of OpenTelemetry, got'],
+  [{ meterProvider: 1 }, 'telemetry.meterProvider: expected a meter provider of OpenTelemetry, got 1'],
   [{ tracer: {} }, 'tracer'],
 ])('a bad telemetry option is refused: %j', (telemetry, message) => {
   expect(() => new JobProcessor({ engine, jobs, telemetry: telemetry as never })).toThrow(ConfigurationError);
