@@ -4,7 +4,7 @@ import { defineJob } from '../../src/index.ts';
 
 export default defineJob({
   module: import.meta.url,
-  heartbeatTimeoutSeconds: 1,
+  heartbeatTimeoutSeconds: 3,
   retry: { maxAttempts: 2, backoff: { kind: 'fixed', seconds: 0.5 } },
   run({ month }: { month: string }, { attempt }) {
     // The first time it hangs.

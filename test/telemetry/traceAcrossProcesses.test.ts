@@ -95,7 +95,7 @@ test.each(['traced', 'tracedThread'] as const)(
     const pids = [submitted.pid, first.pid, firstWork.pid, secondWork.pid];
     expect(new Set(pids).size).toBe(isThread ? 2 : 4);
     expect(second.pid).toBe(worker.pid);
-    expect(first.endedAt - first.startedAt).toBeGreaterThan(1000);
+    expect(first.endedAt - first.startedAt).toBeGreaterThan(4000);
     for (const [earlier, later] of [
       [submitted.startedAt, first.startedAt],
       [first.startedAt, firstWork.startedAt],
@@ -129,7 +129,7 @@ test.each(['traced', 'tracedThread'] as const)(
 
 test('of an attempt whose host is killed its span is told by the host that takes the job over', async () => {
   const id = await submit({ name: 'traced', input: { hangsIn: 1 } }, sdk());
-  // With no heartbeat timeout in the way: this host is killed while its attempt hangs.
+  // Killed while its attempt hangs.
   const first = host({}, sdk());
   for (const until = Date.now() + 30_000; named(spansIn(file), 'work').length === 0 && Date.now() < until; )
     await wait(10);

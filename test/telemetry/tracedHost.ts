@@ -20,7 +20,8 @@ const processor = new JobProcessor({
   engine: `sqlite:${path}`,
   jobs: { traced: tracedJob, tracedThread: tracedThreadJob, remembering },
   logger: pino({ level: 'silent' }),
-  heartbeatTimeoutSeconds: 1,
+  // Longer than the start of a child on a machine that is busy; no other attempt is meant to time out.
+  heartbeatTimeoutSeconds: submit?.name !== 'remembering' && submit?.input.hangsIn ? 4 : 60,
   graceSeconds: 0.2,
   retry: { maxAttempts: 2, on: ['timedOut'], backoff: { kind: 'fixed', seconds: 0.1 } },
   spares: 0,
