@@ -26,7 +26,7 @@ test('the names of the semantic conventions are those of the conventions', () =>
   expect(instruments.sent.name).toBe(semantic.METRIC_MESSAGING_CLIENT_SENT_MESSAGES);
   expect(instruments.run.name).toBe(semantic.METRIC_MESSAGING_PROCESS_DURATION);
   expect(attribute).toMatchObject({
-    system: semantic.ATTR_MESSAGING_SYSTEM,
+    system: semantic.ATTR_MESSAGING_SYSTEM_NAME,
     operation: semantic.ATTR_MESSAGING_OPERATION_NAME,
     operationType: semantic.ATTR_MESSAGING_OPERATION_TYPE,
     job: semantic.ATTR_MESSAGING_DESTINATION_NAME,

@@ -64,7 +64,11 @@ test('a worker serves them, on this machine, and nothing else', async () => {
         name === 'messaging_process_duration_count' && labels.unstuck_attempt_outcome === 'failed',
     );
     expect(failed).toMatchObject({
-      labels: { messaging_destination_name: 'ways', error_type: 'E_PLANNED', messaging_system: 'unstuck' },
+      labels: {
+        messaging_destination_name: 'ways',
+        error_type: 'E_PLANNED',
+        messaging_system_name: 'unstuck',
+      },
       value: 1,
     });
   }

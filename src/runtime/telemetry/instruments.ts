@@ -3,7 +3,7 @@
 
 /** Names of attributes. */
 export const attribute = {
-  system: 'messaging.system',
+  system: 'messaging.system.name',
   operation: 'messaging.operation.name',
   operationType: 'messaging.operation.type',
   job: 'messaging.destination.name',

@@ -78,7 +78,7 @@ export class Metrics implements JobObserver {
     for (const meters of this.#meters) {
       const error = meters.errorTypes.of(outcome === 'timedOut' ? 'timeout' : errorOf(job));
       meters.run.record(seconds, {
-        ...this.#messaging(name, 'run', 'process'),
+        ...this.#messaging(name, 'attempt', 'process'),
         [attribute.outcome]: outcome,
         ...(error === null ? {} : { [attribute.error]: error }),
       });
