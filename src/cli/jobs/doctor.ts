@@ -18,6 +18,7 @@ import { endsWith, examples, type Surroundings } from './command.ts';
 import { checkEngine, checkIsThere, engineOption, fileOf } from './engineFile.ts';
 import { jsonOption, pageOf } from './output.ts';
 import { table } from './table.ts';
+import { webhooksOf } from './webhookTarget.ts';
 
 interface Finding {
   readonly subject: string;
@@ -44,7 +45,13 @@ export function addDoctor(program: Command, { ends }: Surroundings): void {
         endsWith('0    nothing is wrong', '2    something is'),
     )
     .action(async ({ engine, json }: { engine?: string; json?: true }) => {
-      const findings = [...here(), ...environment(process.env), ...(await engineOf(engine)), ...packages()];
+      const findings = [
+        ...here(),
+        ...environment(process.env),
+        ...webhook(),
+        ...(await engineOf(engine)),
+        ...packages(),
+      ];
       if (json === true) console.log(JSON.stringify(findings));
       else {
         const rows = findings.map(({ subject, verdict, found }) => [
@@ -93,6 +100,19 @@ function environment(env: NodeJS.ProcessEnv): Finding[] {
   });
 }
 
+function webhook(): Finding[] {
+  const subject = 'webhook';
+  try {
+    const [target] = Object.values(webhooksOf({}, process.env).webhooks ?? {});
+    if (target === undefined)
+      return [{ subject, verdict: 'absent', found: 'none: --webhook or UNSTUCK_WEBHOOK_URL' }];
+    // Of the address no more: with many services it is a secret.
+    return [{ subject, verdict: 'ok', found: `${new URL(target.url).origin}, signed` }];
+  } catch (error) {
+    return [{ subject, verdict: 'wrong', found: (error as Error).message }];
+  }
+}
+
 async function engineOf(name: string | undefined): Promise<Finding[]> {
   const subject = 'engine';
   if (name === undefined)
@@ -123,6 +143,8 @@ function packages(): Finding[] {
   const uses = {
     '@duckdb/node-api': 'unstuck reconcile needs it',
     '@statelyai/inspect': 'the Stately Inspector needs it',
+    '@opentelemetry/exporter-prometheus': 'metrics for Prometheus need it',
+    '@opentelemetry/sdk-metrics': 'metrics for Prometheus need it',
   };
   return Object.entries(uses).map(([subject, use]): Finding => {
     const version = versionOf(subject);

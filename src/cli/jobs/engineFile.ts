@@ -5,6 +5,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { Option } from 'commander';
 import { ConfigurationError, JobProcessor, type Jobs, type ProcessorOptions } from '../../index.ts';
 import { noLogger } from '../logger.ts';
+import { webhooksOf } from './webhookTarget.ts';
 
 export type EngineName = Extract<ProcessorOptions<Jobs>['engine'], `sqlite:${string}`>;
 
@@ -71,7 +72,9 @@ export async function withEngine<T>(
 ): Promise<T> {
   const engine = checkEngine(name);
   checkIsThere(engine);
-  const processor = new JobProcessor<Jobs>({ engine, jobs: {}, logger: noLogger });
+  // What is ended from here is told as it would be by a worker.
+  const webhooks = webhooksOf({}, process.env);
+  const processor = new JobProcessor<Jobs>({ engine, jobs: {}, logger: noLogger, ...webhooks });
   try {
     return await use(processor, engine);
   } finally {

@@ -1,7 +1,7 @@
 // `unstuck work`: a worker, until it is told to stop. Its log is what it prints.
 
 import type { Command } from 'commander';
-import { type Inspector, JobProcessor, type Jobs } from '../../index.ts';
+import { type Inspector, JobProcessor, type Jobs, type ProcessorOptions } from '../../index.ts';
 import { formatDuration } from '../durations.ts';
 import type { Interruption } from '../interruption.ts';
 import { livePage } from '../livePage.ts';
@@ -13,8 +13,9 @@ import { parseCount, parseGrace } from './arguments.ts';
 import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
 import { checkEngine, type EngineName, engineOption } from './engineFile.ts';
 import { loadRegistry } from './registry.ts';
+import { addWebhookOptions, type WebhookFlags, webhooksOf } from './webhookTarget.ts';
 
-interface Options {
+interface Options extends WebhookFlags {
   engine?: string;
   concurrency?: number;
   grace: number;
@@ -23,7 +24,7 @@ interface Options {
 }
 
 export function addWork(program: Command, { interruption, ends, appImported }: Surroundings): void {
-  program
+  const command = program
     .command('work')
     .summary('run jobs, until told to stop')
     .description(
@@ -40,12 +41,14 @@ export function addWork(program: Command, { interruption, ends, appImported }: S
       '--metrics [address]',
       `serve metrics to Prometheus (default: port ${metricsPort}, to this machine)`,
       parseAddress,
-    )
+    );
+  addWebhookOptions(command)
     .addHelpText('after', details)
     .action(async (module: string, options: Options) => {
       const engine = checkEngine(options.engine);
+      const { webhooks } = webhooksOf(options, process.env);
       appImported();
-      await work(engine, await loadRegistry(module), options, interruption);
+      await work(engine, await loadRegistry(module), { ...options, webhooks }, interruption);
       ends(0);
     });
 }
@@ -53,7 +56,7 @@ export function addWork(program: Command, { interruption, ends, appImported }: S
 async function work(
   engine: EngineName,
   jobs: Jobs,
-  { concurrency, grace, inspect, metrics }: Options,
+  { concurrency, grace, inspect, metrics, webhooks }: Options & Pick<ProcessorOptions<Jobs>, 'webhooks'>,
   interruption: Interruption,
 ): Promise<void> {
   const logger = createServiceLogger(process.stdout);
@@ -65,6 +68,7 @@ async function work(
     engine,
     jobs,
     logger,
+    webhooks,
     ...(concurrency === undefined ? {} : { maxConcurrentJobs: concurrency }),
     ...(endpoint === null ? {} : { telemetry: endpoint.telemetry }),
   });
@@ -104,12 +108,16 @@ const details = `
 of this machine to listen on: --metrics 0.0.0.0:9464 is all of them. It wants no token: names and counts are all that it tells. It
 needs: npm install @opentelemetry/exporter-prometheus @opentelemetry/sdk-metrics. With --inspect the page has /metrics as well.
 
+--webhook tells a server of yours of what goes wrong, by Standard Webhooks, signed with UNSTUCK_WEBHOOK_SECRET (made with: openssl rand
+-base64 32). What \`unstuck timeout\` and \`unstuck cancel\` end is told too where UNSTUCK_WEBHOOK_URL is set for them.
+
 The log is JSON, one object a line, on standard output; on a terminal it is for people.
 ${examples(
   'work ./jobs.js --engine sqlite:jobs.db',
   'work ./jobs.ts --concurrency 4 --grace 10s',
   'work ./jobs.js --inspect 4000',
   'work ./jobs.js --metrics',
+  'work ./jobs.js --webhook https://ops.example/hooks',
   "work ./jobs.js | jq 'select(.level >= 40)'",
 )}
 
