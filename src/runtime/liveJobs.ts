@@ -162,11 +162,12 @@ export class LiveJobs {
     return [...this.#zombies.values()];
   }
 
-  /** Slots that are held by attempts which run, and by those that could not be proven stopped. */
-  heldSlots(): { used: number; unconfirmed: number } {
+  /** Slots that are held for jobs of these names: by attempts which run, and by those that could not be proven stopped. */
+  heldSlots(isOf: (name: string) => boolean): { used: number; unconfirmed: number } {
     let used = 0;
-    for (const [token, { isOver }] of this.#attempts) if (!isOver && !this.#zombies.has(token)) used += 1;
-    return { used, unconfirmed: this.#zombies.size };
+    for (const [token, { isOver, job }] of this.#attempts)
+      if (!isOver && !this.#zombies.has(token) && isOf(job.name)) used += 1;
+    return { used, unconfirmed: this.unconfirmed().filter(({ name }) => isOf(name)).length };
   }
 
   /** Of the attempts that run. */

@@ -477,7 +477,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   #slots() {
     if (this.#supervision === null) return null;
-    const { used, unconfirmed } = this.#live.heldSlots();
+    const { used, unconfirmed } = this.#live.heldSlots((name) => this.#options.jobs.has(name));
     return { free: Math.max(0, this.maxConcurrentJobs - used - unconfirmed), used, unconfirmed };
   }
 
