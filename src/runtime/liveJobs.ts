@@ -187,7 +187,7 @@ export class LiveJobs {
     return [...this.#zombies.values()];
   }
 
-  /** Slots that are held by attempts which run, and by those that could not be proven stopped. */
+  /** Slots that are held for jobs of these names: by attempts which run, and by those that could not be proven stopped. */
   heldSlots(isOf: (name: string) => boolean): { used: number; unconfirmed: number } {
     let used = 0;
     for (const [token, { isOver, job }] of this.#attempts)

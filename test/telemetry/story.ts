@@ -1,6 +1,10 @@
 // Everything that metrics tell of, in one processor: jobs that end in every way, timeouts of every kind, stops at every rung, one
 // that cannot be stopped, and jobs that wait. Real time, since real processes are killed.
 
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { MeterProvider } from '@opentelemetry/api';
 import { pino } from 'pino';
 import { MemoryEngine } from '../../src/engines/memory.ts';
@@ -89,7 +93,7 @@ export class Story implements AsyncDisposable {
       ended(processor.submit('ways', 'never', { jobTimeoutSeconds: 0.3 })),
       ended(processor.submit('looping', undefined, { heartbeatTimeoutSeconds: 0.3, graceSeconds: 0 })),
     ]);
-    await ended(processor.submit('busy', 900, { jobTimeoutSeconds: 0.5, graceSeconds: 5 }));
+    await this.#goneBeforeItHears();
     await (await this.#running('polite')).cancel('not needed');
     await processor.timeoutJob((await this.#running('polite')).id);
     await ended(processor.submit('stubborn', undefined, { jobTimeoutSeconds: 0.1 }));
@@ -97,7 +101,19 @@ export class Story implements AsyncDisposable {
     await this.#running('standing');
     await processor.submitMany('parked', [undefined, undefined]);
     await this.stranger.submit('unheardOf', undefined);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await pause(250);
+  }
+
+  /** Asked to stop, its process ends without having heard of it: within the second that the first rung waits. */
+  async #goneBeforeItHears(): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), 'unstuck-story-'));
+    const job = await this.processor.submit('busy', folder, { graceSeconds: 5 });
+    while (!existsSync(join(folder, 'begun'))) await pause(10);
+    const cancelled = job.cancel();
+    for await (const { state } of job.updates()) if (state === 'stopping') break;
+    writeFileSync(join(folder, 'end'), '');
+    await cancelled;
+    rmSync(folder, { recursive: true });
   }
 
   async #running(name: 'polite' | 'standing') {

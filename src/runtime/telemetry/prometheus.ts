@@ -5,6 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MeterProvider } from '@opentelemetry/api';
 import { ConfigurationError } from '../errors.ts';
 
+const mostSeries = 50_000;
+
 export interface Prometheus {
   readonly meterProvider: MeterProvider;
   /** Collects, and answers with what there is. */
@@ -32,7 +34,9 @@ export async function openPrometheus(field: string): Promise<Prometheus> {
     withoutScopeInfo: true,
     withoutTargetInfo: true,
   });
-  const meterProvider = new MeterProvider({ readers: [reader] });
+  // The series are bounded by the registry: with many names they are more than the SDK's 2 000 an instrument.
+  const views = [{ instrumentName: '*', aggregationCardinalityLimit: mostSeries }];
+  const meterProvider = new MeterProvider({ readers: [reader], views });
   return {
     meterProvider,
     handle: (request, response) => reader.getMetricsRequestHandler(request, response),
