@@ -29,7 +29,7 @@ import { attemptTimeouts, chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
 import type { RootActor } from './inspection.ts';
 import type { JobObserver } from './jobObserver.ts';
-import { logTimeout, logTransition } from './logLines.ts';
+import { logLive, logTimeout, logTransition } from './logLines.ts';
 import { timeoutNames } from './settings.ts';
 import { type Due, type JobEvents, type JobStatus, type LiveView, soonestFirst, statusOf } from './status.ts';
 import type { AttemptSpan } from './telemetry/attemptSpan.ts';
@@ -297,6 +297,7 @@ export class LiveJobs {
         if (state === 'stopping') live.askedAt ??= clock.monotonic();
         if (state === 'superseded') return this.#superseded(live);
         const isOver = isAtRest(state) || isFinal(state);
+        if (!isOver) logLive(log, job.id, state as 'running' | 'stopping', context.intent);
         if (isOver) this.#remove(live);
         this.#host.changed(state, () => (isOver ? statusOf(live.job) : this.#status(live)));
       },

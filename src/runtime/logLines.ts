@@ -1,9 +1,10 @@
-// The log lines of a job's life: one a transition, and those of a timeout word for word as people's alarms
+// The log lines of a job's life: one a transition (never its input, checkpoint or result), and those of a timeout word for word as people's alarms
 // already look for them.
 
 import type { Logger } from 'pino';
 import type { StoredJob } from '../engines/engine.ts';
 import type { JobEmitted } from '../machines/jobMessages.ts';
+import type { StopIntent } from '../machines/verdict.ts';
 import type { QueueAge } from './webhooks/notification.ts';
 
 export function logFound(log: Logger, count: number): void {
@@ -32,6 +33,25 @@ export function logQueueTooOld(log: Logger, { waiting, ageSeconds }: QueueAge): 
   log.warn({ waiting, ageSeconds }, `The queue is too old: a job has waited for ${ageSeconds} s`);
 }
 
+export function logSubmitted(log: Logger, { id, name }: StoredJob): void {
+  log.debug({ jobId: id, job: name, state: 'queued' }, `job ${id} queued`);
+}
+
+/** An attempt begins, or begins to be stopped: `intent` says why. */
+export function logLive(
+  log: Logger,
+  id: string,
+  state: 'running' | 'stopping',
+  intent: StopIntent | null,
+): void {
+  if (intent === null || state === 'running') log.info({ state }, `job ${id} ${state}`);
+  else if (intent.kind === 'timeout')
+    log.warn({ state, timeout: intent.timeout, foundBy: intent.by }, `job ${id} ${state}`);
+  else
+    log[intent.kind === 'leaseLost' ? 'warn' : 'info']({ state, reason: intent.kind }, `job ${id} ${state}`);
+}
+
+/** What is stored of an attempt that is over, or of a job at rest. */
 export function logTransition(log: Logger, job: StoredJob): void {
   const { state, timeout, stop, failure } = job;
   const facts = {

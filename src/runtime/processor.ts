@@ -19,7 +19,7 @@ import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { checkQuery, type ListQuery } from './jobQuery.ts';
 import { limitsOf } from './limits.ts';
 import { LiveJobs, type LiveRoot } from './liveJobs.ts';
-import { logQueueTooOld } from './logLines.ts';
+import { logQueueTooOld, logSubmitted } from './logLines.ts';
 import { LogTap } from './logTap.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
 import { QueueWatch } from './queueWatch.ts';
@@ -534,7 +534,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   #submitted(jobs: readonly StoredJob[]): void {
     const [first] = jobs;
     if (first !== undefined) this.#metrics.submitted(first.name, jobs.length);
-    for (const job of jobs) this.#announce('queued', () => statusOf(job));
+    for (const job of jobs) {
+      logSubmitted(this.#options.logger, job);
+      this.#announce('queued', () => statusOf(job));
+    }
   }
 
   #slots() {

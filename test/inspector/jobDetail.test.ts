@@ -60,11 +60,12 @@ test('input, checkpoint and log lines are shown, and secrets are not', async () 
   expect(detail.input).toEqual({ password: hidden, text: 'a payment', card: { number: hidden } });
   expect(detail.checkpoint).toEqual({ cursor: 1, password: hidden });
   expect(detail.lines.map(({ msg }) => msg)).toEqual([
+    expect.stringMatching(/^job .* running$/),
     'chunk 0',
     'chunk 1',
     expect.stringMatching(/^job .* failed$/),
   ]);
-  expect(detail.lines[0]).toMatchObject({ level: 'info', fields: { password: hidden, chunk: '[Redacted]' } });
+  expect(detail.lines[1]).toMatchObject({ level: 'info', fields: { password: hidden, chunk: '[Redacted]' } });
   expect(detail.failure).toMatchObject({ name: hidden, message: hidden });
   const list = await (await fetch(new URL('jobs', inspector.url as string))).text();
   expect(list).not.toContain('stop here');
@@ -129,6 +130,7 @@ test('lines are shown as they were meant, whatever the logger is set to write', 
   await job.result();
   const detail = (await (await fetch(new URL(`jobs/${job.id}`, looked.url as string))).json()) as JobDetail;
   expect(detail.lines).toMatchObject([
+    { level: 'info', msg: `job ${job.id} running` },
     { level: 'error', msg: 'disk is full', at: expect.any(Number) },
     { level: 'warn', msg: 'and long', fields: { long: expect.stringMatching(/^x{1000}…$/) } },
     { level: 'info' },

@@ -58,7 +58,7 @@ function checkTarget(name: string, options: WebhookOptions, known: readonly stri
       describeValue(name),
     );
   if (typeof options !== 'object' || options === null)
-    throw new ConfigurationError(field, 'an object with url and secret', describeValue(options));
+    throw new ConfigurationError(field, 'an object with url and secret', `a ${typeof options}`);
   for (const given of Object.keys(options))
     if (!fields.includes(given))
       throw new ConfigurationError(`${field}.${given}`, `one of ${fields.join(', ')}`, 'an unknown field');
