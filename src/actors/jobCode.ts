@@ -17,6 +17,7 @@ export interface JobContext {
   readonly heartbeat: () => void;
 }
 
+/** The same, in a chunked job. */
 export interface ChunkContext<I, C> extends JobContext {
   readonly input: I;
   /** The last acknowledged checkpoint, or the definition's `start`. */
@@ -28,6 +29,7 @@ export interface ChunkContext<I, C> extends JobContext {
 }
 
 export interface OneJobCode<I, R> {
+  /** The whole job. What it returns (JSON) is the job's result; what it throws fails the attempt. */
   run(input: I, context: JobContext): R | Promise<R>;
 }
 

@@ -5,8 +5,10 @@ import type { Isolation } from '../actors/attempt.ts';
 import type { FrozenSettings, Timeouts } from '../engines/engine.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 
+/** An outcome that a retry may follow. */
 export type RetryOutcome = 'failed' | 'timedOut';
 
+/** Whether and when a job is tried again, from its checkpoint. */
 export interface RetrySettings {
   /** Attempts in all, at least 1. Default 1: no retry. */
   maxAttempts?: number;

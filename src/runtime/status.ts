@@ -5,6 +5,7 @@ import type { StopRecord } from '../machines/ladder.ts';
 import { isAtRest, type JobState, type TimeoutKind } from '../machines/states.ts';
 import type { StoredFailure } from '../machines/verdict.ts';
 
+/** A job as people and programs see it. Dates are wall time. */
 export interface JobStatus {
   readonly id: string;
   readonly name: string;
@@ -49,6 +50,7 @@ export interface JobStatus {
   readonly retryOf: string | null;
 }
 
+/** One step of a job's history. */
 export interface JobTransition {
   readonly state: JobState;
   readonly at: Date;
