@@ -59,7 +59,7 @@ export interface InspectOptions {
 
 /** A live page that is being served, or mounted. */
 export interface Inspector extends AsyncDisposable {
-  /** With the token, for the person who may act. Null where it does not listen itself. */
+  /** Its address, to read; with `#token=` and the token behind it, to act. Null where it does not listen itself. */
   readonly url: string | null;
   readonly token: string;
   /**

@@ -1,5 +1,5 @@
 // The settings of a job: their names, defaults, environment variables, checks, and who wins. This is the only
-// place that knows; the options table of the README is checked against it by a test.
+// place that knows; the settings table of docs/options.md is checked against it by a test.
 
 import type { Isolation } from '../actors/attempt.ts';
 import type { FrozenSettings, Timeouts } from '../engines/engine.ts';
