@@ -3,24 +3,24 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ensurePeers } from '../../bench/peers/install.ts';
 import { allPages, readPage, root } from './markdown.ts';
-import { makeProject, type PageFiles, writePage } from './pageProject.ts';
-import { type Peers, runPage } from './pageRun.ts';
+import { makeProject, nameOfThisRun, type PageFiles, writePage } from './pageProject.ts';
+import { runPage } from './pageRun.ts';
+import { findPeers, type Peers, removeTraces } from './peers.ts';
 
 const paths = allPages().filter((path) => path === 'README.md' || /^docs\/[^/]+$/.test(path));
 const project = mkdtempSync(join(tmpdir(), 'unstuck-docs-'));
-afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 const files = new Map<string, PageFiles>();
 const runs = new Map<string, ReturnType<typeof runPage>>();
 
+let peers: Peers;
+
 beforeAll(async () => {
-  const peers = await findPeers();
+  peers = await findPeers();
   makeProject(project);
   for (const path of paths) files.set(path, await writePage(readPage(path), project));
   // Two at a time.
@@ -33,23 +33,11 @@ beforeAll(async () => {
   }
 });
 
-async function findPeers(): Promise<Peers> {
-  let isInstalled = true;
-  try {
-    ensurePeers();
-  } catch {
-    isInstalled = false;
-  }
-  const [redis, postgres] = await Promise.all([listens(6379), listens(5432)]);
-  return { bullmq: isInstalled && redis, 'pg-boss': isInstalled && postgres, bree: isInstalled };
-}
-
-function listens(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  return new Promise((resolve) => {
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-  }).finally(() => socket.destroy()) as Promise<boolean>;
-}
+afterAll(async () => {
+  await Promise.allSettled(runs.values());
+  removeTraces(project, peers, nameOfThisRun);
+  rmSync(project, { recursive: true, force: true });
+});
 
 test.each(paths)('the code of %s runs, and prints what it says', async (path) => {
   const { wrong, leftOut } = (await runs.get(path)) as Awaited<ReturnType<typeof runPage>>;

@@ -123,9 +123,12 @@ export async function writePage(page: Page, project: string): Promise<PageFiles>
 
 const port = /(?<=\bport:? |--port |--inspect |PORT=|127\.0\.0\.1:|localhost:)(?!5432|6379)\d{4}\b/g;
 
+/** What pages call `shop`. */
+export const nameOfThisRun = `shop_${process.pid}`;
+
 /** Pages name ports, and a queue or schema `shop`, that another run on this machine may have too. */
 async function namesOfThisRun({ blocks }: Page): Promise<(code: string) => string> {
-  const names = new Map([["'shop'", `'shop_${process.pid}'`]]);
+  const names = new Map([["'shop'", `'${nameOfThisRun}'`]]);
   for (const [name] of blocks.flatMap(({ code }) => [...code.matchAll(port)])) {
     if (names.has(name)) continue;
     const server = createServer().listen(0, '127.0.0.1');

@@ -12,11 +12,7 @@ import { spawn } from 'node:child_process';
 import { basename, dirname, join } from 'node:path';
 import type { Block, Page } from './markdown.ts';
 import { isOutput, type PageFiles } from './pageProject.ts';
-
-export interface Peers {
-  /** Package → whether it is installed, and its server answers. */
-  readonly [name: string]: boolean;
-}
+import { type Peers, servers } from './peers.ts';
 
 /** Answers with what is wrong, and with the blocks that were left out for want of a server. */
 export async function runPage(
@@ -97,8 +93,7 @@ function run(command: string, args: string[], cwd: string): Promise<Ran> {
       ...environment,
       PATH: `${join(cwd, 'node_modules/.bin')}:${dirname(process.execPath)}:${process.env.PATH}`,
       NO_COLOR: '1',
-      REDIS_URL: 'redis://127.0.0.1:6379',
-      DATABASE_URL: 'postgres://root@127.0.0.1:5432/test',
+      ...servers,
     },
   });
   const ran: Ran = { code: null, stdout: '', stderr: '' };
