@@ -6,6 +6,8 @@ import { chartDiagram, chartTable } from './chartText.ts';
 
 export const lifecyclePage = `# The life of a job
 
+<!-- all shown by: test/docs/lifecycle.test.ts -->
+
 Generated from \`src/machines/job.ts\` by \`npm run lifecycle\`. Do not edit: a test fails when this page and the
 chart differ.
 

@@ -1,4 +1,4 @@
-// The options table of the README, made from the one place that knows the settings. `npm run options` writes
+// The settings table of docs/options.md, made from the one place that knows the settings. `npm run options` writes
 // it; a test fails when it is stale.
 
 import { attemptsSetting, numberSettings, processorNumbers } from '../src/runtime/settings.ts';
@@ -41,6 +41,6 @@ export const optionsTable = [
   ),
 ].join('\n');
 
-export const readme = new URL('../README.md', import.meta.url);
+export const optionsPage = new URL('../docs/options.md', import.meta.url);
 
-if (import.meta.main) writeMarked(readme, 'options', optionsTable);
+if (import.meta.main) writeMarked(optionsPage, 'options', optionsTable);

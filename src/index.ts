@@ -1,5 +1,10 @@
-// The public names, nothing else. First the check that this Node can run them.
+/**
+ * The public names, nothing else.
+ *
+ * @module unstuck
+ */
 
+// First the check that this Node can run them.
 import './runtime/checkNode.ts';
 
 export type { ChunkContext, JobContext } from './actors/jobCode.ts';

@@ -22,6 +22,7 @@ export interface OwnContext extends JobContext {
   readonly given: unknown;
 }
 
+/** The same, in a chunked job. */
 export interface ChunkContext<I, C> extends JobContext {
   readonly input: I;
   /** The last acknowledged checkpoint, or the definition's `start`. */
@@ -33,6 +34,7 @@ export interface ChunkContext<I, C> extends JobContext {
 }
 
 export interface OneJobCode<I, R> {
+  /** The whole job. What it returns (JSON) is the job's result; what it throws fails the attempt. */
   run(input: I, context: JobContext): R | Promise<R>;
 }
 

@@ -38,6 +38,7 @@ import { InspectorSockets, type Protocol } from './sockets.ts';
 import { type StatelyWire, statelyWire } from './stately.ts';
 import { xstate4Watcher } from './xstate4.ts';
 
+/** Of `JobProcessor.inspect`. */
 export interface InspectOptions {
   /** Default 0: a free one. Null: none, the page is mounted in a server of yours. */
   port?: number | null;
@@ -62,8 +63,9 @@ export interface InspectOptions {
   allowedOrigins?: readonly string[];
 }
 
+/** A live page that is being served, or mounted. */
 export interface Inspector extends AsyncDisposable {
-  /** With the token, for the person who may act. Null where it does not listen itself. */
+  /** Its address, to read; with `#token=` and the token behind it, to act. Null where it does not listen itself. */
   readonly url: string | null;
   readonly token: string;
   /**
@@ -76,6 +78,7 @@ export interface Inspector extends AsyncDisposable {
    * at and below `path` as `handle` answers there.
    */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Ends all its connections. `stop()` of the processor does it too. */
   close(): Promise<void>;
 }
 

@@ -33,6 +33,10 @@ export function isAtRest(state: JobState): state is 'queued' | 'retrying' {
   return state === 'queued' || state === 'retrying';
 }
 
+/**
+ * Which clock ran out. `job`: one attempt; `heartbeat`: no sign of life; `progress`: no finished chunk; `queue`: not started;
+ * `deadline`: all attempts together.
+ */
 export type TimeoutKind = 'job' | 'heartbeat' | 'progress' | 'queue' | 'deadline';
 
 /**

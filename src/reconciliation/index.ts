@@ -1,4 +1,8 @@
-// The public names of `unstuck/reconciliation`. Importing it loads no DuckDB: only running the job does.
+/**
+ * The public names of `unstuck/reconciliation`. Importing it loads no DuckDB: only running the job does.
+ *
+ * @module unstuck/reconciliation
+ */
 
 import type { ReconciliationInput } from './input.ts';
 

@@ -3,6 +3,7 @@
 
 import { resolve } from 'node:path';
 
+/** What is compared with what, by which key, and where the reports go. */
 export interface ReconciliationInput {
   /** A CSV or Parquet file. The sides may differ in kind. */
   left: string;

@@ -1,6 +1,7 @@
 // The error of everything a person can put right: a file, a column, an option, a folder in use. Always one line:
 // what it is about, what was expected, what came, what to do.
 
+/** The input cannot be used: `field` names what, `expected` and `got` say why. */
 export class ReconciliationInputError extends Error {
   override readonly name = 'ReconciliationInputError';
   readonly code = 'ERR_RECONCILIATION_INPUT';

@@ -11,6 +11,7 @@ import { readSummary, writeReports } from './report.ts';
 import type { Source } from './source.ts';
 import { openStaging, removeStaging, resumeOrStage, type Staging } from './staging.ts';
 
+/** How far a reconciliation is. */
 export interface ReconciliationCheckpoint {
   /** The staging it is a view of. Where that is missing, on another machine, the job starts at 0 again. */
   staging: string;
@@ -35,6 +36,7 @@ function bucketsFor({ left, right }: { left: Source; right: Source }): number {
   return Math.min(1024, Math.max(bytes < MiB / 8 ? 8 : 16, Math.ceil(bytes / (16 * MiB))));
 }
 
+/** The built-in job: its definition, for a registry, under the name `reconciliation`. */
 export default defineChunkedJob({
   module: import.meta.url,
   input: inputSchema,

@@ -3,6 +3,7 @@
 import { progressOf } from './compare.ts';
 import type { Staging } from './staging.ts';
 
+/** What a reconciliation found. Counts are rows, unless said. */
 export interface ReconciliationSummary {
   /** Rows read on each side; malformed ones are not among them. */
   left: number;

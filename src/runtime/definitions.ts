@@ -9,6 +9,7 @@ import { checkLimits, type Limits } from './limits.ts';
 import { checkSettings, type JobSettings } from './settings.ts';
 import type { StandardSchema } from './standardSchema.ts';
 
+/** What both kinds of job have. */
 export interface Definition<In, I> extends JobSettings {
   /**
    * The file whose default export this definition is: `import.meta.url`, or `__filename` in CommonJS.
@@ -28,7 +29,9 @@ export interface Definition<In, I> extends JobSettings {
   input?: StandardSchema<In, I>;
 }
 
+/** What `defineJob` takes: one function, and settings. */
 export interface OneJob<In, I, R> extends Definition<In, I>, OneJobCode<I, R> {}
+/** What `defineChunkedJob` takes: a fold over chunks, and settings. */
 export interface ChunkedJob<In, I, C, T, R> extends Definition<In, I>, ChunkedJobCode<I, C, T, R> {}
 
 declare const types: unique symbol;
@@ -39,7 +42,9 @@ export interface JobDefinition<In = unknown, R = unknown> {
 
 /** A registry by name. No type parameters: they would flow back into a definition that is written in place. */
 export type Jobs = Record<string, { readonly [types]?: object }>;
+/** What `submit` takes for a definition. */
 export type InputOf<D> = D extends JobDefinition<infer In, unknown> ? In : never;
+/** What a job of a definition gives back, before its journey through JSON. */
 // biome-ignore lint/suspicious/noExplicitAny: `never` would not match a phantom input.
 export type ResultOf<D> = D extends JobDefinition<any, infer R> ? R : never;
 
@@ -49,7 +54,7 @@ export function defineJob<I, R, In = I>(job: OneJob<In, I, R>): OneJob<In, I, R>
   return job as OneJob<In, I, R> & JobDefinition<In, R>;
 }
 
-/** A fold over chunks, resumable after each: see {@link ChunkedJobCode}. */
+/** A fold over chunks, resumable after each: see {@link ChunkedJob}. */
 export function defineChunkedJob<I, T, C, R = C, In = I>(
   job: ChunkedJob<In, I, C, T, R>,
 ): ChunkedJob<In, I, C, T, R> & JobDefinition<In, R> {

@@ -24,6 +24,7 @@ export class ConfigurationError extends Error {
   }
 }
 
+/** The engine, or this processor, has no job of this id. */
 export class JobNotFoundError extends Error {
   override readonly name = 'JobNotFoundError';
   readonly code = 'ERR_UNSTUCK_JOB_NOT_FOUND';
@@ -34,6 +35,7 @@ export class JobNotFoundError extends Error {
   }
 }
 
+/** Thrown by `job.result()`: the job failed, and no attempt is left. `cause` is the failure. */
 export class JobFailedError extends Error {
   override readonly name = 'JobFailedError';
   readonly code = 'ERR_UNSTUCK_JOB_FAILED';
@@ -49,6 +51,7 @@ export class JobFailedError extends Error {
   }
 }
 
+/** Thrown by `job.result()`: the job passed a timeout, and no attempt is left. */
 export class JobTimedOutError extends Error {
   override readonly name = 'JobTimedOutError';
   readonly code = 'ERR_UNSTUCK_JOB_TIMED_OUT';
@@ -64,6 +67,7 @@ export class JobTimedOutError extends Error {
   }
 }
 
+/** Thrown by `job.result()`: the job was cancelled. */
 export class JobCancelledError extends Error {
   override readonly name = 'JobCancelledError';
   readonly code = 'ERR_UNSTUCK_JOB_CANCELLED';

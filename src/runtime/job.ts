@@ -20,9 +20,11 @@ export type Jsonified<T> = T extends { toJSON(): infer J }
           ? { [K in keyof T as T[K] extends (...args: never) => unknown ? never : K]: Jsonified<T[K]> }
           : T;
 
+/** A job in the hands of whoever submitted or found it. It holds an id, and asks the engine. */
 export interface Job<R = unknown> {
   readonly id: string;
   readonly name: string;
+  /** As it is stored now; of a job that is alive here, with what is not stored yet. Throws JobNotFoundError. */
   status(): Promise<JobStatus>;
   /** Each new status; a slow reader gets the latest. Ends with the final state. */
   updates(): AsyncIterable<JobStatus>;

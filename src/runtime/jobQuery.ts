@@ -5,6 +5,7 @@ import { type JobState, jobStates } from '../machines/states.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import { checkNumber } from './settings.ts';
 
+/** Of `JobProcessor.list`. All fields together. */
 export interface ListQuery<N extends string> {
   state?: JobState;
   name?: N;

@@ -5,6 +5,7 @@ import type { NameLimits } from '../engines/engine.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import { checkNumber } from './settings.ts';
 
+/** Of a job's name, over all processors of the engine. They stand in its definition. */
 export interface Limits {
   /** Attempts of this job that are alive at a time. Default: no limit but the processors' slots. */
   concurrency?: number;

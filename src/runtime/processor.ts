@@ -37,12 +37,22 @@ import { Ticks } from './ticks.ts';
 /** What the file of a job imports, almost always. */
 const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 
+/** What `health()` says. */
 export interface Health {
   /** `degraded`: works, with less than it should. `down`: no job can start. A paused name, and a queue that is too old, are reasons and `ok`. */
   status: 'ok' | 'degraded' | 'down';
   reasons: string[];
 }
 
+/**
+ * The door to one engine: takes jobs in, runs them within its limits once it is started, and sees to it that each ends.
+ * An `EventEmitter` of {@link JobEvents}.
+ *
+ *     const processor = await new JobProcessor({ engine: 'memory', jobs: { invoices } }).start();
+ *     const job = await processor.submit('invoices', { customers: ['Alice'] });
+ *     await job.result();
+ *     await processor.stop();
+ */
 export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implements AsyncDisposable {
   readonly maxConcurrentJobs: number;
   /** The processor's own defaults; a job may have others. */
@@ -51,7 +61,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Attempts alive here, by job id. */
   readonly activeJobs: ReadonlyMap<string, JobStatus>;
   /** Ids of the jobs that wait for a slot, in order. Read from the engine, never kept here. */
-  readonly jobQueue: AsyncIterable<string> & { size(): Promise<number> };
+  readonly jobQueue: AsyncIterable<string> & {
+    /** How many wait, those for their time and those between two attempts too. */
+    size(): Promise<number>;
+  };
 
   readonly #options: ResolvedOptions;
   readonly #isolations: Isolations;
@@ -253,6 +266,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#opening !== null) await (await this.#opening).close();
   }
 
+  /** `await using processor = …` stops it. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

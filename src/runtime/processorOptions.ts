@@ -30,6 +30,7 @@ export interface TelemetryOptions {
   tracerProvider?: TracerProvider;
 }
 
+/** Of `new JobProcessor`. The settings are the defaults of its jobs. */
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   /**
    * Where jobs are kept. `'memory'`: in this process, and gone with it. `'sqlite:jobs.db'`: in that file (of a folder

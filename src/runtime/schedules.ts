@@ -27,6 +27,7 @@ export type ScheduleOptions<J extends Jobs, N extends keyof J & string> = Schedu
   name: N;
 } & (undefined extends InputOf<J[N]> ? { input?: InputOf<J[N]> } : { input: InputOf<J[N]> });
 
+/** A schedule as it is kept. */
 export interface ScheduleStatus {
   readonly key: string;
   /** Of its jobs. */

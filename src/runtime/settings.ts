@@ -1,12 +1,14 @@
 // The settings of a job: their names, defaults, environment variables, checks, and who wins. This is the only
-// place that knows; the options table of the README is checked against it by a test.
+// place that knows; the settings table of docs/options.md is checked against it by a test.
 
 import type { Isolation } from '../actors/attempt.ts';
 import type { FrozenSettings, Timeouts } from '../engines/engine.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 
+/** An outcome that a retry may follow. */
 export type RetryOutcome = 'failed' | 'timedOut';
 
+/** Whether and when a job is tried again, from its checkpoint. */
 export interface RetrySettings {
   /** Attempts in all, at least 1. Default 1: no retry. */
   maxAttempts?: number;

@@ -3,6 +3,7 @@
 import type { Engine } from '../engines/engine.ts';
 import { type JobState, jobStates, type TimeoutKind } from '../machines/states.ts';
 
+/** What `stats()` says. */
 export interface Stats {
   readonly counts: Record<JobState, number>;
   readonly queue: {

@@ -6,6 +6,7 @@ import { isAtRest, type JobState, type TimeoutKind } from '../machines/states.ts
 import type { StoredFailure } from '../machines/verdict.ts';
 import type { QueueAge } from './webhooks/notification.ts';
 
+/** A job as people and programs see it. Dates are wall time. */
 export interface JobStatus {
   readonly id: string;
   readonly name: string;
@@ -50,6 +51,7 @@ export interface JobStatus {
   readonly retryOf: string | null;
 }
 
+/** One step of a job's history. */
 export interface JobTransition {
   readonly state: JobState;
   readonly at: Date;

@@ -7,6 +7,7 @@ import { stopBudgetMs } from '../machines/ladder.ts';
 import type { TimeoutKind } from '../machines/states.ts';
 import type { JobStatus } from './status.ts';
 
+/** A job that is past its time, and why. */
 export interface StuckJob {
   readonly job: JobStatus;
   /**

@@ -10,6 +10,7 @@ import { type ResolvedOptions, settingsFor } from './processorOptions.ts';
 import { checkKnown, checkNumber, checkSettings, type JobSettings } from './settings.ts';
 import type { StandardIssue } from './standardSchema.ts';
 
+/** Of `submit`, for this one job. */
 export interface SubmitOptions extends JobSettings {
   /**
    * Higher starts first, equal ones in the order of submission: a point lets a job pass up to 1000 that came before it, so that

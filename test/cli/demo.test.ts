@@ -1,4 +1,5 @@
-// `npm start` as a pipe sees it: it ends with 0 only if every hang was noticed, stopped and recovered from.
+// `npm start` as a pipe sees it: it ends with 0 only if every hang was noticed, stopped and recovered from. README.md shows
+// some of it.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

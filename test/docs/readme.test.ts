@@ -1,4 +1,5 @@
-// What the README shows is what runs: its commands, its code, its table of options.
+// The README's first lines are those of the examples that run; its commands are those of CI; its settings are today's.
+// All other code of the pages: codeBlocks.test.ts.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -6,27 +7,26 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { withMarked } from '../../scripts/marked.ts';
-import { optionsTable } from '../../scripts/optionsTable.ts';
+import { optionsPage, optionsTable } from '../../scripts/optionsTable.ts';
+import { readPage } from './markdown.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const readme = read('README.md');
-const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language, code = '']) => ({
-  language,
-  code,
-}));
+const readme = readPage('README.md');
 
-test('the options table is what the settings are (else: npm run options)', () => {
-  expect(readme).toContain(optionsTable);
-  expect(withMarked(readme, 'options', optionsTable)).toBe(readme);
+test('the settings table of docs/options.md is what the settings are (else: npm run options)', () => {
+  const text = readFileSync(optionsPage, 'utf8');
+  expect(text).toContain(optionsTable);
+  expect(withMarked(text, 'options', optionsTable)).toBe(text);
 });
 
-test.each(['first/invoices.ts', 'first/app.ts', 'mount/mounts.ts'])(
-  'the example %s is the one that runs',
-  (file) => {
-    const shown = blocks.find(({ code }) => code.startsWith(`// ${basename(file)}: `));
-    expect(shown?.code).toBe(read(`examples/${file}`).replace('../../src/index.ts', 'unstuck'));
-  },
-);
+test.each([
+  ['README.md', 'first/invoices.ts'],
+  ['README.md', 'first/app.ts'],
+  ['docs/live-page.md', 'mount/mounts.ts'],
+])('%s shows the example %s as it is', (page, file) => {
+  const shown = readPage(page).blocks.find(({ code }) => code.startsWith(`// ${basename(file)}: `));
+  expect(shown?.code).toBe(read(`examples/${file}`).replace('../../src/index.ts', 'unstuck'));
+});
 
 test('the first example runs, and ends as its comments say', () => {
   const app = fileURLToPath(new URL('../../examples/first/app.ts', import.meta.url));
@@ -39,13 +39,14 @@ test('the first example runs, and ends as its comments say', () => {
 
 test('CI runs the two commands that the README gives', () => {
   for (const command of ['npm ci && npm start', 'npm ci && npm test']) {
-    expect(blocks.some(({ code }) => code.includes(command))).toBe(true);
+    expect(readme.blocks.some(({ code }) => code.includes(command))).toBe(true);
     expect(read('.ci/run')).toContain(command);
   }
 });
 
 test('the reconcile command of the README runs, and finds the planted differences', () => {
-  const command = /^npx unstuck (reconcile .*)$/m.exec(readme)?.[1] ?? '';
+  const code = readme.blocks.map((block) => block.code).join('\n');
+  const command = /^npx unstuck (reconcile .*?)(?: #.*)?$/m.exec(code)?.[1] ?? '';
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const out = `reconciled/readme-${process.pid}`;
   const args = ['bin/unstuck.js', ...command.split(' '), '--json', '--quiet', '--out', out];

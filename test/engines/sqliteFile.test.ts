@@ -356,6 +356,18 @@ describe('on a bad day', () => {
     await processor.stop();
   });
 
+  test('it is new, and another process is making it: opening it waits', async () => {
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const client = open();
+    const stats = client.stats();
+    await wait(500);
+    other.exec('ROLLBACK');
+    other.close();
+    expect((await stats).queue.length).toBe(0);
+    await client.stop();
+  });
+
   test('it is locked for good: opening it is refused', async () => {
     await (await open().start()).stop();
     const other = new DatabaseSync(path);

@@ -1,4 +1,5 @@
-// Timeouts, retries, limits and stops of the runtime on simulated time: inline jobs that do what a test says.
+// Timeouts, retries, limits and stops of the runtime on simulated time: inline jobs that do what a test says. The log lines
+// that README.md promises are among it.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';

@@ -88,7 +88,7 @@ export function addActs(program: Command, surroundings: Surroundings): void {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      examples('retry "$ID"', 'NEW=$(unstuck retry "$ID")', 'retry "$ID" --wait') +
+      examples('retry "$ID"', 'retry "$ID" --wait') +
         endsWith(
           '0    submitted; with --wait: completed',
           '2    with --wait: failed or cancelled; else it has not ended, no such job, or the engine does not answer',

@@ -53,6 +53,7 @@ export interface Committed {
 
 /** A lock that another process holds longer than this is not one that is passed around. */
 const lockWaitMs = 30_000;
+const openWaitMs = 5000;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 const { path, durability, boot, holder } = workerData as OpenOrder;
@@ -152,7 +153,7 @@ function commit(): void {
     changes = [];
     try {
       const began = performance.now();
-      begin();
+      whenFree(database, 'BEGIN IMMEDIATE', lockWaitMs);
       if (performance.now() - began > longWaitMs) waitedUntil = performance.now();
       const news = newsOfOthers();
       committed.isWhole &&= news.isWhole;
@@ -189,11 +190,11 @@ class CallFailure extends Error {
 }
 
 /** In steps of 1 ms: SQLite's own waiting backs off to 100 ms, and starved those that write less. */
-function begin(): void {
-  const until = performance.now() + lockWaitMs;
+function whenFree(database: DatabaseSync, sql: string, atMostMs: number): void {
+  const until = performance.now() + atMostMs;
   for (;;) {
     try {
-      database.exec('BEGIN IMMEDIATE');
+      database.exec(sql);
       return;
     } catch (error) {
       if (!isBusy(error) || performance.now() > until) throw error;
@@ -227,9 +228,10 @@ function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & 
 }
 
 function openDatabase(): DatabaseSync {
-  const opened = new DatabaseSync(path, { timeout: 5000 });
+  const opened = new DatabaseSync(path, { timeout: openWaitMs });
   refuseForeign(opened, path);
-  opened.exec('PRAGMA journal_mode = WAL');
+  // Of two that make the file at the same time one is refused at once: SQLite does not let it wait for this.
+  whenFree(opened, 'PRAGMA journal_mode = WAL', openWaitMs);
   opened.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
   migrate(opened, path);
   opened.exec('PRAGMA busy_timeout = 0');

@@ -17,6 +17,7 @@ export const notificationEvents = [
   'queueTooOld',
 ] as const;
 
+/** What a target can be told of. */
 export type NotificationEvent = (typeof notificationEvents)[number];
 
 /** A queue whose oldest job has waited longer than `queueTooOldSeconds`. */
@@ -42,6 +43,7 @@ export type Notification =
       readonly data: { readonly oldest: string; readonly ageSeconds: number; readonly waiting: number };
     };
 
+/** About a job; never its input, checkpoint or result. Times are ISO 8601. */
 export interface JobFacts {
   readonly id: string;
   readonly name: string;

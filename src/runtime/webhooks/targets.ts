@@ -6,6 +6,7 @@ import { checkNumber } from '../settings.ts';
 import { type NotificationEvent, notificationEvents } from './notification.ts';
 import { keyOf } from './signature.ts';
 
+/** A target of notifications, by Standard Webhooks. */
 export interface WebhookOptions {
   /** `https:` or `http:`. */
   url: string | URL;
