@@ -1,4 +1,4 @@
-// What an operator reads: one line a transition, its level, its fields; and never a payload.
+// What an operator reads, as docs/logs.md has it: one line a transition, its level, its fields; and never a payload.
 
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';

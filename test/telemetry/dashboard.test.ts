@@ -1,4 +1,4 @@
-// The dashboard asks only for what there is: each metric, label and value in its queries is one that a processor in which everything
+// The dashboard, and the alerts of docs/metrics.md, ask only for what there is: each metric, label and value in its queries is one that a processor in which everything
 // has happened really serves. The queries are read by Prometheus' own grammar.
 
 import { readFileSync } from 'node:fs';
@@ -22,6 +22,16 @@ const dashboard: Dashboard = JSON.parse(readFileSync(join(root, 'examples/observ
 const targets = dashboard.panels.flatMap(({ title, targets = [] }) =>
   targets.map((target) => ({ title, ...target })),
 );
+
+const [, alerts = ''] =
+  /## Alerts[\s\S]*?```\n([\s\S]*?)```/.exec(readFileSync(join(root, 'docs/metrics.md'), 'utf8')) ?? [];
+const queries = [
+  ...targets,
+  ...alerts
+    .trim()
+    .split('\n')
+    .map((expr) => ({ title: 'docs/metrics.md', expr, legendFormat: '' })),
+];
 
 const story = new Story();
 let samples: readonly Sample[];
@@ -81,7 +91,8 @@ test('the grammar finds what is named, and refuses what is none', () => {
 
 test('each query names metrics, labels and values that are served', () => {
   expect(targets.length).toBeGreaterThan(20);
-  for (const { title, expr, legendFormat } of targets) {
+  expect(queries.length).toBeGreaterThan(targets.length + 2);
+  for (const { title, expr, legendFormat } of queries) {
     const { metrics, labels, values, grouped } = parseQuery(expr);
     expect({ title, metrics }).toEqual({ title, metrics: [expect.any(String)] });
     const served = samples.filter(({ name }) => name === metrics[0]);
