@@ -20,7 +20,7 @@ export interface Block {
 export interface Page {
   /** From the root of the checkout. */
   readonly path: string;
-  readonly lines: number;
+  readonly text: string;
   /** With hidden parts, which readers do not see: HTML comments that begin with `hidden`. Their language is `hidden`. */
   readonly blocks: readonly Block[];
   readonly links: readonly { readonly to: string; readonly line: number }[];
@@ -59,7 +59,7 @@ export function readPage(path: string): Page {
     }
     remark = null;
   });
-  return { path, lines: text.split('\n').length, blocks, links, anchors };
+  return { path, text, blocks, links, anchors };
 }
 
 function textOf(token: Token | undefined): string {

@@ -22,7 +22,7 @@ const nameOf = ({ code }: Block) => /^\/\/ ([\w./-]+\.[cm]?[jt]s): /.exec(code)?
 export interface PageFiles {
   readonly page: Page;
   readonly folder: string;
-  /** Path in the folder → its blocks. The page's own program is `page.ts` or `page.js`. */
+  /** Path in the folder → its blocks. The page's own program is `_page.ts` or `_page.js`. */
   readonly programs: ReadonlyMap<string, readonly Block[]>;
   readonly shell: readonly Block[];
   readonly notRun: readonly Block[];
@@ -86,7 +86,7 @@ export async function writePage(page: Page, project: string): Promise<PageFiles>
         complain(`${reason} does not show it`);
     } else if (isCode(block)) {
       const typed = page.blocks.some(({ language }) => language === 'ts');
-      const file = nameOf(block) ?? (typed ? 'page.ts' : 'page.js');
+      const file = nameOf(block) ?? (typed ? '_page.ts' : '_page.js');
       programs.set(file, [...(programs.get(file) ?? []), block]);
     } else if (block.language === 'sh') shell.push(block);
     else if (block.language === 'json' || block.language === 'yaml') {
@@ -102,7 +102,7 @@ export async function writePage(page: Page, project: string): Promise<PageFiles>
   }
   const here = await namesOfThisRun(page);
   for (const [file, blocks] of programs) {
-    const lines: string[] = Array(page.lines).fill('');
+    const lines: string[] = page.text.split('\n').map(() => '');
     for (const { line, code } of blocks)
       lines.splice(line - 1, code.split('\n').length - 1, ...code.trimEnd().split('\n'));
     mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -121,7 +121,8 @@ export async function writePage(page: Page, project: string): Promise<PageFiles>
   return { page, folder, programs, shell, notRun, here, complaints };
 }
 
-const port = /(?<=\bport:? |--port |--inspect |PORT=|127\.0\.0\.1:|localhost:)(?!5432|6379)\d{4}\b/g;
+const port =
+  /(?<=\bport:? |--port |--inspect |--metrics |PORT=|127\.0\.0\.1:|localhost:)(?!5432|6379)\d{4}\b/g;
 
 /** What pages call `shop`. */
 export const nameOfThisRun = `shop_${process.pid}`;
