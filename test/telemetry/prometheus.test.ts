@@ -1,4 +1,5 @@
-// The metrics as Prometheus scrapes them: from the live page, and from `unstuck work --metrics`. Real servers, real processes.
+// The metrics as Prometheus scrapes them, and docs/metrics.md has it: from the live page, and from `unstuck work --metrics`.
+// Real servers, real processes.
 
 import { once } from 'node:events';
 import { request } from 'node:http';

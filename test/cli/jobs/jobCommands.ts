@@ -10,7 +10,11 @@ export const registry = join(root, 'test/fixtures/registry.ts');
 
 export class JobCommands {
   readonly cwd = temporaryFolder();
-  readonly #surroundings = { cwd: this.cwd, env: { UNSTUCK_ENGINE: 'sqlite:jobs.db' } };
+  readonly #surroundings: { cwd: string; env: Record<string, string> };
+
+  constructor(environment: Record<string, string> = {}) {
+    this.#surroundings = { cwd: this.cwd, env: { UNSTUCK_ENGINE: 'sqlite:jobs.db', ...environment } };
+  }
 
   start(...args: string[]): Running {
     return start(args, this.#surroundings);
