@@ -6,14 +6,15 @@ import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import { isChunked } from '../actors/jobCode.ts';
-import type { Engine, NewJob, StoredJob } from '../engines/engine.ts';
+import type { NewJob, StoredJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
 import { type AnyDefinition, type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
 import { channels } from './diagnostics.ts';
-import { ConfigurationError, describeValue, EngineError, InputError, JobNotFoundError } from './errors.ts';
+import { EngineDoor } from './engineDoor.ts';
+import { ConfigurationError, describeValue, InputError, JobNotFoundError } from './errors.ts';
 import { type Inspection, Listeners, type RootActor } from './inspection.ts';
 import { type Job, type JobAccess, JobHandle, storedJob } from './job.ts';
 import { checkQuery, type ListQuery } from './jobQuery.ts';
@@ -30,8 +31,7 @@ import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { findStuckJobs, type StuckJob } from './stuckJobs.ts';
 import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
 import { Supervision } from './supervision.ts';
-import { Metrics } from './telemetry/metrics.ts';
-import type { Traces } from './telemetry/traces.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
 import { Ticks } from './ticks.ts';
 
 /** What the file of a job imports, almost always. */
@@ -73,26 +73,20 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #acts: Acts;
   readonly #schedules: Schedules;
   readonly #access: JobAccess;
-  readonly #watchers = new Map<string, Set<(state: JobState | null) => void>>();
+  readonly #door: EngineDoor;
   readonly #rootWatchers = new Listeners<RootActor>();
   readonly #logTap: LogTap;
-  readonly #metrics: Metrics;
-  #detachMetrics: (() => void) | null = null;
+  readonly #telemetry: Telemetry;
   /** Inspectors that are open. */
   readonly #atStop = new Set<() => Promise<void>>();
-  #opening: Promise<Engine> | null = null;
-  /** There when the engine is open. */
-  #traces!: Traces;
   #supervision: Supervision | null = null;
   #stopping: Promise<void> | null = null;
-  #isClosed = false;
-  #waiting: NodeJS.Timeout | null = null;
 
   /** Throws ConfigurationError, which names the option, what was expected and what came. */
   constructor(options: ProcessorOptions<J>) {
     super();
     this.#options = resolveOptions(options, process.env);
-    const { clock, random, engine, logger, jobs, webhooks, settings, environment } = this.#options;
+    const { clock, random, engine, logger, jobs, webhooks, telemetry, settings, environment } = this.#options;
     const defaults = resolveSettings([settings, environment], { chunked: true, isolation: 'process' });
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
     this.chunkSize = defaults.chunkSize;
@@ -100,20 +94,22 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#isolations = new Isolations(this.#options.spares, library);
     const jobLogger = logger.child({});
     this.#logTap = new LogTap(jobLogger);
-    this.#metrics = new Metrics([...jobs.keys(), ...webhooks.definitions.keys()], {
+    this.#telemetry = new Telemetry(telemetry, [...jobs.keys(), ...webhooks.definitions.keys()], {
       now: () => clock.now(),
       openJobs: () => engine.openJobs(),
       slots: () => this.#slots(),
       signAges: () => this.#live.signAges(),
       unconfirmed: () => this.#live.unconfirmed().map(({ name }) => name),
     });
+    this.#door = new EngineDoor({ engine, clock, prepare: () => this.#telemetry.open() });
+    const traces = () => this.#telemetry.traces;
     this.#live = new LiveJobs({
       engine,
       clock,
-      observer: this.#metrics,
+      observer: this.#telemetry.metrics,
       random,
       logger: jobLogger,
-      traces: () => this.#traces,
+      traces,
       launchIn: (isolation) => this.#isolations.launchIn(isolation),
       definitionOf: (name) => (jobs.get(name) ?? webhooks.definitions.get(name)) as AnyDefinition,
       slotFreed: (name, ms) => this.#supervision?.slotFreed(name, ms),
@@ -131,8 +127,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       },
     });
     const open = {
-      engine: () => this.#open(),
-      watch: (id: string, changed: (state: JobState | null) => void) => this.#watch(id, changed),
+      engine: () => this.#door.open(),
+      watch: (id: string, changed: (state: JobState | null) => void) => this.#door.watch(id, changed),
     };
     this.#acts = new Acts({
       ...open,
@@ -140,8 +136,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       random,
       logger,
       live: this.#live,
-      traces: () => this.#traces,
-      observer: this.#metrics,
+      traces,
+      observer: this.#telemetry.metrics,
       owner: this.#owner,
       runsInHost: (name) => {
         const definition = jobs.get(name);
@@ -161,7 +157,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       },
       setTimeouts: async (id, given) => {
         const timeouts = checkTimeouts(given);
-        const { name } = await storedJob(await this.#open(), id);
+        const { name } = await storedJob(await this.#door.open(), id);
         const definition = jobs.get(name);
         if (timeouts.progressTimeoutSeconds !== undefined && definition && !isChunked(definition))
           throw new ConfigurationError('progressTimeoutSeconds', 'a chunked job', 'one that has no chunks');
@@ -171,7 +167,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#schedules = new Schedules(this.#options, open.engine);
     this.activeJobs = new ActiveJobs(this.#live);
     this.jobQueue = {
-      size: async () => (await this.#open()).count(['queued', 'retrying']),
+      size: async () => (await this.#door.open()).count(['queued', 'retrying']),
       [Symbol.asyncIterator]: () => this.#queue(),
     };
   }
@@ -187,8 +183,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       );
     }
     if (this.#stopping !== null) throw new ConfigurationError('start()', 'a new processor', 'a stopped one');
-    const engine = await this.#open();
-    await this.#attachMetrics();
+    const engine = await this.#door.open();
+    // An SDK may have been registered since.
+    await this.#telemetry.open();
     if (this.#supervision !== null || this.#stopping !== null) return this;
     const { clock, logger, jobs, webhooks } = this.#options;
     const names = [...jobs.keys()];
@@ -200,8 +197,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logger,
       live: this.#live,
       acts: this.#acts,
-      ticks: new Ticks({ engine, clock, logger, names, traces: this.#traces, submitted }),
-      observer: this.#metrics,
+      ticks: new Ticks({ engine, clock, logger, names, traces: this.#telemetry.traces, submitted }),
+      observer: this.#telemetry.metrics,
       owner: this.#owner,
       pools: [
         { title: 'supervisor', names, limits: limitsOf(jobs), limit: this.maxConcurrentJobs },
@@ -259,11 +256,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.#supervision?.stop();
     this.#live.stop();
     await this.#isolations.close();
-    this.#isClosed = true;
-    this.#detachMetrics?.();
-    // Whoever still waits for a job is told, rather than left waiting.
-    this.#wakeAll();
-    if (this.#opening !== null) await (await this.#opening).close();
+    this.#telemetry.close();
+    await this.#door.close();
   }
 
   /** `await using processor = …` stops it. */
@@ -279,8 +273,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       : [input: InputOf<J[N]>, options?: SubmitOptions]
   ): Promise<Job<ResultOf<J[N]>>> {
     const [job] = (await prepareJobs(this.#options, name, [input], options)) as [NewJob];
-    const engine = await this.#open();
-    const [stored] = await this.#traces.submit({ name }, [job], (jobs) => engine.submit(jobs));
+    const engine = await this.#door.open();
+    const [stored] = await this.#telemetry.traces.submit({ name }, [job], (jobs) => engine.submit(jobs));
     if (stored === undefined || stored.input !== job.input) {
       throw new InputError(
         `idempotencyKey: expected the input of job ${stored?.id}, which has this key, got another one. Use a new key.`,
@@ -304,8 +298,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if ('idempotencyKey' in options)
       throw new ConfigurationError('idempotencyKey', 'submit(), for one job', 'submitMany()');
     const jobs = await prepareJobs(this.#options, name, inputs, options, (index) => `inputs[${index}]`);
-    const engine = await this.#open();
-    const stored = await this.#traces.submit({ name, isBatch: true }, jobs, (jobs) => engine.submit(jobs));
+    const engine = await this.#door.open();
+    const stored = await this.#telemetry.traces.submit({ name, isBatch: true }, jobs, (jobs) =>
+      engine.submit(jobs),
+    );
     this.#submitted(stored);
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));
   }
@@ -339,13 +335,13 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
    */
   async pause(name: keyof J & string): Promise<void> {
     definitionNamed(this.#options, name);
-    await (await this.#open()).setPaused(name, true);
+    await (await this.#door.open()).setPaused(name, true);
     await this.#supervision?.readPaused();
   }
 
   /** Also a name that this registry does not know any more. */
   async resume(name: string): Promise<void> {
-    const engine = await this.#open();
+    const engine = await this.#door.open();
     if (!(await engine.pausedNames()).includes(name)) definitionNamed(this.#options, name);
     await engine.setPaused(name, false);
     await this.#supervision?.readPaused();
@@ -353,36 +349,36 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   /** The names that are paused, by whichever process. */
   async paused(): Promise<string[]> {
-    return (await this.#open()).pausedNames();
+    return (await this.#door.open()).pausedNames();
   }
 
   /** Throws JobNotFoundError. */
   async get(id: string): Promise<Job> {
-    const { name } = await storedJob(await this.#open(), id);
+    const { name } = await storedJob(await this.#door.open(), id);
     return new JobHandle(id, name, this.#access);
   }
 
   /** Newest first. Throws JobNotFoundError where `after` is not a job of the engine, ConfigurationError for bad input. */
   async *list(query: ListQuery<keyof J & string> = {}): AsyncIterable<JobStatus> {
     const checked = checkQuery(query);
-    const engine = await this.#open();
+    const engine = await this.#door.open();
     if (checked.after !== undefined) await storedJob(engine, checked.after);
     for await (const job of engine.list(checked)) yield this.#access.statusOf(job);
   }
 
   /** How many jobs are in each state. */
   async counts(name?: keyof J & string): Promise<Record<JobState, number>> {
-    return countsOf(await this.#open(), name);
+    return countsOf(await this.#door.open(), name);
   }
 
   /** How the whole engine stands: jobs by state, the queue, and what ended in the last hour. */
   async stats(): Promise<Stats> {
-    return statsOf(await this.#open(), this.#options.clock.now());
+    return statsOf(await this.#door.open(), this.#options.clock.now());
   }
 
   /** Submits a final job again, as a new job that names the old. */
   async retry(id: string): Promise<Job> {
-    const engine = await this.#open();
+    const engine = await this.#door.open();
     const retried = await storedJob(engine, id);
     const { name, input, settings, priority, concurrencyKey, keyLimit, inOrder, state } = retried;
     if (!isFinal(state))
@@ -401,8 +397,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       retryOf: id,
       trace: null,
     };
-    await this.#traces.submit({ name, retried }, [again], (jobs) => engine.submit(jobs));
-    this.#metrics.submitted(name, 1);
+    await this.#telemetry.traces.submit({ name, retried }, [again], (jobs) => engine.submit(jobs));
+    this.#telemetry.metrics.submitted(name, 1);
     return new JobHandle(again.id, name, this.#access);
   }
 
@@ -432,7 +428,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   /** Makes a waiting job the next for a slot; the limits hold. */
   async startJob(id: string): Promise<Job> {
-    const engine = await this.#open();
+    const engine = await this.#door.open();
     await this.#supervision?.release(id);
     const { name } = await storedJob(engine, id);
     await engine.promote(id);
@@ -451,7 +447,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   async stuckJobs({ idleSeconds }: { idleSeconds?: number } = {}): Promise<StuckJob[]> {
     checkDuration('idleSeconds', idleSeconds);
     const { clock } = this.#options;
-    const sources = { engine: await this.#open(), clock, statusOf: this.#access.statusOf };
+    const sources = { engine: await this.#door.open(), clock, statusOf: this.#access.statusOf };
     return findStuckJobs(sources, (idleSeconds ?? Infinity) * 1000);
   }
 
@@ -493,8 +489,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       ],
       watchRoots: (started) => this.#rootWatchers.add(started),
       watchLines: (written) => this.#logTap.watch(written),
-      attachMetrics: (provider) => this.#metrics.attach(provider),
-      stored: async (id) => storedJob(await this.#open(), id),
+      attachMetrics: (provider) => this.#telemetry.attach(provider),
+      stored: async (id) => storedJob(await this.#door.open(), id),
       onStop: (end) => {
         this.#atStop.add(end);
         return () => this.#atStop.delete(end);
@@ -533,9 +529,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Stores them, as soon as the engine answers. */
   async #enqueue(jobs: readonly NewJob[]): Promise<void> {
     const { clock } = this.#options;
-    while (jobs.length > 0 && !this.#isClosed) {
+    while (jobs.length > 0 && !this.#door.isClosed) {
       try {
-        await (await this.#open()).submit(jobs);
+        await (await this.#door.open()).submit(jobs);
         return;
       } catch (error) {
         this.#supervision?.engineFailed(error);
@@ -547,7 +543,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Jobs of one name. */
   #submitted(jobs: readonly StoredJob[]): void {
     const [first] = jobs;
-    if (first !== undefined) this.#metrics.submitted(first.name, jobs.length);
+    if (first !== undefined) this.#telemetry.metrics.submitted(first.name, jobs.length);
     for (const job of jobs) {
       logSubmitted(this.#options.logger, job);
       this.#announce('queued', () => statusOf(job));
@@ -558,17 +554,6 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     if (this.#supervision === null) return null;
     const { used, unconfirmed } = this.#heldSlots();
     return { free: Math.max(0, this.maxConcurrentJobs - used - unconfirmed), used, unconfirmed };
-  }
-
-  /** Where an SDK is registered by now, or was given. The API's own provider would stay a no-op for ever. */
-  async #attachMetrics(): Promise<void> {
-    const { telemetry } = this.#options;
-    if (telemetry === false) return;
-    const { createNoopMeter, metrics } = await import('@opentelemetry/api');
-    if (this.#detachMetrics !== null) return;
-    const provider = telemetry.meterProvider ?? metrics.getMeterProvider();
-    if (provider.getMeter('unstuck') !== createNoopMeter())
-      this.#detachMetrics = this.#metrics.attach(provider);
   }
 
   #announce<E extends keyof JobEvents>(what: E, told: () => JobEvents[E][0]): void {
@@ -587,49 +572,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     }
   }
 
-  #open(): Promise<Engine> {
-    if (this.#isClosed)
-      return Promise.reject(new EngineError('the processor is stopped: make a new one to ask its engine'));
-    this.#opening ??= this.#begin();
-    return this.#opening;
-  }
-
-  async #begin(): Promise<Engine> {
-    const { engine, clock, telemetry } = this.#options;
-    const { Traces } = await import('./telemetry/traces.ts');
-    this.#traces = new Traces(telemetry);
-    await engine.open(clock);
-    engine.watch({
-      changed: (id, state) => {
-        for (const changed of this.#watchers.get(id) ?? []) changed(state);
-      },
-      missed: () => this.#wakeAll(),
-    });
-    // Who only submits has metrics of it too.
-    await this.#attachMetrics();
-    return engine;
-  }
-
-  async #watch(id: string, changed: (state: JobState | null) => void): Promise<() => void> {
-    await this.#open();
-    const watchers = this.#watchers.get(id) ?? new Set();
-    this.#watchers.set(id, watchers.add(changed));
-    // Whoever waits for what another process does keeps this one alive.
-    if (this.#options.engine.name !== 'memory') this.#waiting ??= setInterval(() => {}, 2 ** 30);
-    return () => {
-      watchers.delete(changed);
-      if (watchers.size === 0) this.#watchers.delete(id);
-      if (this.#watchers.size > 0 || this.#waiting === null) return;
-      clearInterval(this.#waiting);
-      this.#waiting = null;
-    };
-  }
-
-  #wakeAll(): void {
-    for (const watchers of this.#watchers.values()) for (const changed of watchers) changed(null);
-  }
-
   async *#queue(): AsyncGenerator<string> {
-    yield* (await this.#open()).queue();
+    yield* (await this.#door.open()).queue();
   }
 }

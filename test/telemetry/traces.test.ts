@@ -152,11 +152,12 @@ test('an attempt that failed says with what, and what it led to; its log lines n
     events: [{ name: 'exception', attributes: { 'exception.message': 'as planned' } }],
   });
   expect(second).toMatchObject({ status: 'UNSET', attributes: { 'unstuck.attempt.number': 2 } });
-  const lines = log.records.filter(({ job }) => job === 'troubled');
+  const lines = log.records.filter(({ job, attempt }) => job === 'troubled' && attempt !== undefined);
   expect(
     lines.map(({ msg, span_id, trace_id, trace_flags }) => [msg, span_id, trace_id, trace_flags]),
   ).toEqual(
     [first, second].flatMap(({ spanId, traceId, attributes }) => [
+      [expect.stringContaining('running'), spanId, traceId, '01'],
       ['about to', spanId, traceId, '01'],
       [expect.stringContaining(String(attributes['unstuck.job.state'])), spanId, traceId, '01'],
     ]),
