@@ -122,7 +122,7 @@ export async function writePage(page: Page, project: string): Promise<PageFiles>
 }
 
 const port =
-  /(?<=\bport:? |--port |--inspect |--metrics |PORT=|127\.0\.0\.1:|localhost:)(?!5432|6379)\d{4}\b/g;
+  /(?<=\bport:? |--port |--inspect |--metrics |PORT=|listen\(|127\.0\.0\.1:|localhost:)(?!5432|6379)\d{4}\b/g;
 
 /** What pages call `shop`. */
 export const nameOfThisRun = `shop_${process.pid}`;
