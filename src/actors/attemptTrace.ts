@@ -1,6 +1,8 @@
 // The trace that an attempt's code runs in, wherever that is: in the host, in a process or in a thread. OpenTelemetry's
 // API is loaded here only where there is a trace to carry. What an SDK throws never reaches the job.
 
+// Of now: a job may put a clock of its own in the place of the global one.
+import { setTimeout } from 'node:timers';
 import type { Context, TracerProvider } from '@opentelemetry/api';
 
 /** Runs the code in the context of its attempt: spans that it starts are children of the attempt's. */

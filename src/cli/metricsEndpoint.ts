@@ -30,7 +30,14 @@ export async function openMetrics(address: Address): Promise<MetricsEndpoint> {
   } catch (error) {
     await prometheus.close();
     const { code, message } = error as NodeJS.ErrnoException;
-    const got = code === 'EADDRINUSE' ? `${address.host}:${address.port}, which is taken` : message;
-    throw new ConfigurationError('--metrics', 'a port that is free', got, 'Port 0 is a free one.');
+    const given = `${address.host}:${address.port}`;
+    if (code === 'EADDRINUSE')
+      throw new ConfigurationError(
+        '--metrics',
+        'a port that is free',
+        `${given}, which is taken`,
+        'Port 0 is a free one.',
+      );
+    throw new ConfigurationError('--metrics', 'an address of this machine', `${given}: ${message}`);
   }
 }

@@ -223,7 +223,7 @@ export type OpenState = Exclude<JobState, FinalState>;
 export interface OpenJobs {
   readonly name: string;
   readonly counts: Readonly<Record<OpenState, number>>;
-  /** Wall ms from which the one could have started that has waited longest of the queued ones; null: none waits. */
+  /** Wall ms from which the one could have started that is to start next; null: none waits for a slot. */
   readonly waitingSince: number | null;
 }
 

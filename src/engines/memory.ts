@@ -44,6 +44,8 @@ type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
   /** Monotonic ms; what a live attempt's lease counts on. */
   leaseUntil: number;
+  /** When it came to wait, at first or again. */
+  restedAt: number;
   /** Name and idempotency key, or null. */
   key: string | null;
   /** See rankOf; a job that is handed back keeps it. */
@@ -104,6 +106,7 @@ export class MemoryEngine implements Engine {
         ...fresh,
         key,
         history: [...fresh.history],
+        restedAt: fresh.submittedAt,
         leaseUntil: 0,
         rank: rankOf(this.#nextPlace(), job.priority),
         lane: job.priority,
@@ -241,6 +244,7 @@ export class MemoryEngine implements Engine {
       else if (!row.inOrder)
         Object.assign(row, { rank: rankOf(this.#nextPlace(), row.priority), lane: row.priority });
       row.notBefore = notBefore;
+      if (!verdict.neverBegan) row.restedAt = now;
       this.#rest(row);
     }
     this.#changed(row);
@@ -327,19 +331,18 @@ export class MemoryEngine implements Engine {
   async openJobs(): Promise<OpenJobs[]> {
     this.#ripen();
     const found = new Map<string, { counts: Record<OpenState, number>; waitingSince: number | null }>();
-    const add = ({ name, state, submittedAt, notBefore }: Row, mayStart: boolean) => {
+    const add = ({ name, state, restedAt, notBefore }: Row, waits: boolean) => {
       const ofName = found.get(name) ?? {
         counts: { queued: 0, running: 0, stopping: 0, retrying: 0 },
         waitingSince: null,
       };
       found.set(name, ofName);
       ofName.counts[state as OpenState] += 1;
-      if (state !== 'queued' || !mayStart) return;
-      const since = Math.max(submittedAt, notBefore ?? 0);
-      ofName.waitingSince = Math.min(ofName.waitingSince ?? Infinity, since);
+      // In their order: the first counts.
+      if (waits) ofName.waitingSince ??= Math.max(restedAt, notBefore ?? 0);
     };
-    for (const row of [...this.#ready.rows(), ...this.#behind()]) add(row, true);
-    for (const row of [...this.#waiting, ...this.#live]) add(row, false);
+    for (const row of this.#ready.inOrder()) add(row, true);
+    for (const row of [...this.#behind(), ...this.#waiting, ...this.#live]) add(row, false);
     return [...found].map(([name, ofName]) => ({ name, ...ofName }));
   }
 
@@ -542,6 +545,7 @@ function isDue(row: StoredJob, now: number): boolean {
 
 function snapshot({
   leaseUntil: _lease,
+  restedAt: _rested,
   key: _key,
   rank: _rank,
   lane: _lane,

@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, BlockList } from 'node:net';
 import type { Prometheus } from '../runtime/telemetry/prometheus.ts';
 import { loopbackNames, refuseReading } from './access.ts';
 
@@ -13,15 +13,18 @@ export interface MetricsServer {
 }
 
 const mostConnections = 100;
-const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
-const rules = { hosts: new Set(loopbackNames), token: '', origins: new Set<string>() };
+/** Addresses that only this machine reaches. */
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
 
 /** Rejects where it cannot listen there. */
 export async function serveMetrics(
   { handle }: Pick<Prometheus, 'handle'>,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<MetricsServer> {
-  const isOpen = !loopback.has(host);
+  let isOpen = false;
+  const rules = { hosts: new Set([...loopbackNames, host]), token: '', origins: new Set<string>() };
   const server = createServer((request, response) => {
     response.on('error', () => {});
     response.setHeader('x-content-type-options', 'nosniff');
@@ -32,12 +35,13 @@ export async function serveMetrics(
     handle(request, response);
   });
   server.maxConnections = mostConnections;
-  server.headersTimeout = 10_000;
+  server.headersTimeout = 5_000;
   server.requestTimeout = 30_000;
   server.listen(port, host);
   await once(server, 'listening');
   server.unref();
   const { port: bound, address, family } = server.address() as AddressInfo;
+  isOpen = !loopback.check(address, family === 'IPv6' ? 'ipv6' : 'ipv4');
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}/metrics`,
     async close() {

@@ -189,13 +189,21 @@ export class Acts {
   }
 
   async #settle(job: StoredJob, token: string | null, verdict: Verdict): Promise<StoredJob> {
+    let { intent } = job;
     const engine: Engine = await this.#host.engine();
     const settle = (as: Verdict) => engine.settle(job.id, token, as, this.#host.followUps(job, as));
     const settled = await settle(verdict).catch((error) => {
       // Told to end since it was read.
       if (!(error instanceof StaleAttemptError) || error.intent === null) throw error;
+      intent = error.intent;
       return settle(this.#verdictOfIntent({ ...job, intent: error.intent }) as Verdict);
     });
+    // Asked for while nobody was there to carry it out: found, and ended, here.
+    if (token !== null && intent?.kind === 'timeout') {
+      logFound(this.#host.logger, 1);
+      logTimedOut(this.#host.logger, job.id);
+      this.#host.observer.timeoutFound(job.name, intent.timeout, intent.by);
+    }
     logTransition(this.#host.logger.child({ jobId: job.id, job: job.name, attempt: job.attempt }), settled);
     this.#host.observer.settled(settled);
     this.#host.settled(settled);

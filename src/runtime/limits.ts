@@ -12,8 +12,8 @@ export interface Limits {
   /** Of those submitted with the same `concurrencyKey`. Default 1. */
   concurrencyPerKey?: number;
   /**
-   * Those of one `concurrencyKey` run in the order of submission: one that waits out the pause before a retry keeps its place,
-   * and those behind it waiting. `startAfter` keeps nobody waiting. Default false.
+   * Those of one `concurrencyKey` run in the order of submission: one that waits out the pause before a retry keeps its place
+   * in the queue, and one of the places that the key has. `startAfter` keeps nobody waiting. Default false.
    */
   inOrder?: boolean;
   /** At most so many attempts begin within any so many seconds. Default: no limit. */

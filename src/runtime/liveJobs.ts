@@ -528,6 +528,7 @@ export class LiveJobs {
       { err: error },
       `the chart of job ${job.id} broke, its attempt is killed: ${error.message}`,
     );
+    this.#host.observer.attemptEnded(job.name, this.#ranSeconds(live), null);
     if (!live.isOver) this.#zombies.set(attempt.start.token, job);
     live.span.unsettled('chartBroken');
     live.handle?.kill();

@@ -7,16 +7,25 @@ import type { JobEmitted } from '../machines/jobMessages.ts';
 import type { StopIntent } from '../machines/verdict.ts';
 import type { QueueAge } from './webhooks/notification.ts';
 
+/** A log that cannot be written harms no job. */
+function quietly(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // There is no other place to say so.
+  }
+}
+
 export function logFound(log: Logger, count: number): void {
-  log.warn(`Found ${count} stuck job(s), forcing timeout`);
+  quietly(() => log.warn(`Found ${count} stuck job(s), forcing timeout`));
 }
 
 export function logTimedOut(log: Logger, id: string): void {
-  log.info(`Successfully timed out stuck job ${id}`);
+  quietly(() => log.info(`Successfully timed out stuck job ${id}`));
 }
 
 export function logNotTimedOut(log: Logger, id: string, error: string): void {
-  log.error(`Failed to timeout stuck job ${id}: ${error}`);
+  quietly(() => log.error(`Failed to timeout stuck job ${id}: ${error}`));
 }
 
 export function logTimeout(log: Logger, id: string, emitted: JobEmitted): void {
@@ -29,12 +38,17 @@ export function logTimeout(log: Logger, id: string, emitted: JobEmitted): void {
   }
 }
 
-export function logQueueTooOld(log: Logger, { waiting, ageSeconds }: QueueAge): void {
-  log.warn({ waiting, ageSeconds }, `The queue is too old: a job has waited for ${ageSeconds} s`);
+export function logQueueTooOld(log: Logger, { name, waiting, ageSeconds }: QueueAge): void {
+  quietly(() =>
+    log.warn(
+      { job: name, waiting, ageSeconds },
+      `The queue of ${name} is too old: a job has waited for ${ageSeconds} s`,
+    ),
+  );
 }
 
 export function logSubmitted(log: Logger, { id, name }: StoredJob): void {
-  log.debug({ jobId: id, job: name, state: 'queued' }, `job ${id} queued`);
+  quietly(() => log.debug({ jobId: id, job: name, state: 'queued' }, `job ${id} queued`));
 }
 
 /** An attempt begins, or begins to be stopped: `intent` says why. */
@@ -44,11 +58,13 @@ export function logLive(
   state: 'running' | 'stopping',
   intent: StopIntent | null,
 ): void {
-  if (intent === null || state === 'running') log.info({ state }, `job ${id} ${state}`);
-  else if (intent.kind === 'timeout')
-    log.warn({ state, timeout: intent.timeout, foundBy: intent.by }, `job ${id} ${state}`);
-  else
-    log[intent.kind === 'leaseLost' ? 'warn' : 'info']({ state, reason: intent.kind }, `job ${id} ${state}`);
+  const said = `job ${id} ${state}`;
+  quietly(() => {
+    if (intent === null || state === 'running') log.info({ state }, said);
+    else if (intent.kind === 'timeout')
+      log.warn({ state, timeout: intent.timeout, foundBy: intent.by }, said);
+    else log[intent.kind === 'leaseLost' ? 'warn' : 'info']({ state, reason: intent.kind }, said);
+  });
 }
 
 /** What is stored of an attempt that is over, or of a job at rest. */
@@ -66,5 +82,5 @@ export function logTransition(log: Logger, job: StoredJob): void {
       : state === 'failed'
         ? 'error'
         : 'warn';
-  log[level](facts, `job ${job.id} ${state}`);
+  quietly(() => log[level](facts, `job ${job.id} ${state}`));
 }

@@ -1,7 +1,7 @@
 // The runtime that an app embeds: it takes jobs in, runs them within its limits, and sees to it that each
 // ends. What happens to a job is decided in src/machines; this class is the door.
 
-import { EventEmitter } from 'node:events';
+import { captureRejectionSymbol, EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { Isolations } from '../actors/isolation/isolations.ts';
@@ -9,6 +9,7 @@ import { isChunked } from '../actors/jobCode.ts';
 import type { NewJob, StoredJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
+import type { Verdict } from '../machines/verdict.ts';
 import { ActiveJobs } from './activeJobs.ts';
 import { Acts } from './acts.ts';
 import { type AnyDefinition, type InputOf, isolationOf, type Jobs, type ResultOf } from './definitions.ts';
@@ -33,9 +34,13 @@ import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.t
 import { Supervision } from './supervision.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { Ticks } from './ticks.ts';
+import { ownPrefix } from './webhooks/webhooks.ts';
 
 /** What the file of a job imports, almost always. */
 const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
+
+/** An exit waits so long for the engine to store why, ms. */
+const unstoredMs = 5000;
 
 /** What `health()` says. */
 export interface Health {
@@ -77,6 +82,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   readonly #rootWatchers = new Listeners<RootActor>();
   readonly #logTap: LogTap;
   readonly #telemetry: Telemetry;
+  /** By what they are about: notifications that the engine has not stored yet. */
+  readonly #unstored = new Map<string, readonly NewJob[]>();
   /** Inspectors that are open. */
   readonly #atStop = new Set<() => Promise<void>>();
   #supervision: Supervision | null = null;
@@ -84,7 +91,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   /** Throws ConfigurationError, which names the option, what was expected and what came. */
   constructor(options: ProcessorOptions<J>) {
-    super();
+    // A listener may be an async function.
+    super({ captureRejections: true });
     this.#options = resolveOptions(options, process.env);
     const { clock, random, engine, logger, jobs, webhooks, telemetry, settings, environment } = this.#options;
     const defaults = resolveSettings([settings, environment], { chunked: true, isolation: 'process' });
@@ -95,6 +103,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     const jobLogger = logger.child({});
     this.#logTap = new LogTap(jobLogger);
     this.#telemetry = new Telemetry(telemetry, [...jobs.keys(), ...webhooks.definitions.keys()], {
+      engine,
       now: () => clock.now(),
       openJobs: () => engine.openJobs(),
       slots: () => this.#slots(),
@@ -115,8 +124,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       slotFreed: (name, ms) => this.#supervision?.slotFreed(name, ms),
       beatSoon: () => this.#supervision?.beatSoon(),
       engineFailed: (error) => this.#supervision?.engineFailed(error),
-      followUps: (job, verdict) => webhooks.followUps(job, verdict),
-      unproven: (job, facts) => this.#enqueue(webhooks.unconfirmed(job, facts)),
+      followUps: (job, verdict) => this.#followUps(job, verdict),
+      unproven: (job, facts) => this.#enqueue(job.id, webhooks.unconfirmed(job, facts)),
       starts: (root) => {
         if (!this.#rootWatchers.isEmpty) this.#rootWatchers.tell(this.#underSupervisor(root()));
       },
@@ -144,7 +153,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         return definition !== undefined && isolationOf(definition) !== 'process';
       },
       settled: (job) => this.#announce(job.state, () => statusOf(job)),
-      followUps: (job, verdict) => webhooks.followUps(job, verdict),
+      followUps: (job, verdict) => this.#followUps(job, verdict),
       release: async (id) => this.#supervision?.release(id),
     });
     this.#access = {
@@ -222,7 +231,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
         found: (queue) => {
           logQueueTooOld(logger, queue);
           this.#announce('queueTooOld', () => queue);
-          this.#enqueue(webhooks.queueTooOld(queue));
+          this.#enqueue(queue.name, webhooks.queueTooOld(queue));
         },
       }),
       monitorIntervalMs: this.#options.monitorIntervalSeconds * 1000,
@@ -397,8 +406,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       retryOf: id,
       trace: null,
     };
-    await this.#telemetry.traces.submit({ name, retried }, [again], (jobs) => engine.submit(jobs));
-    this.#telemetry.metrics.submitted(name, 1);
+    this.#submitted(
+      await this.#telemetry.traces.submit({ name, retried }, [again], (jobs) => engine.submit(jobs)),
+    );
     return new JobHandle(again.id, name, this.#access);
   }
 
@@ -419,9 +429,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     }
     if (this.#supervision.isDraining) reasons.push('the processor is draining');
     const status = this.#areSlotsLost() ? 'down' : reasons.length === 0 ? 'ok' : 'degraded';
-    const { tooOld } = this.#supervision;
-    if (tooOld !== null)
-      reasons.push(`the queue is too old: a job waits since ${tooOld.oldest.toISOString()}`);
+    for (const { name, since } of this.#supervision.tooOld())
+      reasons.push(`the queue of ${name} is too old: a job waits since ${since.toISOString()}`);
     for (const name of this.#supervision.paused) reasons.push(`${name} is paused`);
     return { status, reasons };
   }
@@ -482,6 +491,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   async inspect(options: InspectOptions = {}): Promise<Inspector> {
     // Loaded when somebody looks.
     const { startInspector } = await import('../inspector/inspector.ts');
+    // What metrics tell is asked of the engine, from the first scrape on.
+    if (options.metrics === true) await this.#door.open();
     const inspection: Inspection = {
       roots: () => [
         ...(this.#supervision?.roots() ?? []),
@@ -522,22 +533,47 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       `all ${this.maxConcurrentJobs} slots are held by attempts that could not be stopped: exiting`,
     );
     logger.flush?.();
-    // Time for the line to be written. Attempts in processes end with us, by their watchdogs.
-    setTimeout(() => areLost() && process.kill(process.pid, 'SIGKILL'), 100);
+    const exit = (untilMs: number) => {
+      if (!areLost()) return;
+      // What tells why is stored first, if the engine answers.
+      if (this.#unstored.size > 0 && performance.now() < untilMs) setTimeout(() => exit(untilMs), 100);
+      // Attempts in processes end with us, by their watchdogs.
+      else process.kill(process.pid, 'SIGKILL');
+    };
+    // Time for the line to be written.
+    setTimeout(() => exit(performance.now() + unstoredMs), 100);
   }
 
-  /** Stores them, as soon as the engine answers. */
-  async #enqueue(jobs: readonly NewJob[]): Promise<void> {
+  /** What is not stored yet comes first: an end is the last that is told of a job. */
+  #followUps(job: StoredJob, verdict: Verdict): NewJob[] {
+    return [...(this.#unstored.get(job.id) ?? []), ...this.#options.webhooks.followUps(job, verdict)];
+  }
+
+  /** Stores them, as soon as the engine answers. `about`: the job, or the name. */
+  async #enqueue(about: string, jobs: readonly NewJob[]): Promise<void> {
+    if (jobs.length === 0) return;
     const { clock } = this.#options;
-    while (jobs.length > 0 && !this.#door.isClosed) {
+    this.#unstored.set(about, jobs);
+    while (!this.#door.isClosed) {
       try {
         await (await this.#door.open()).submit(jobs);
-        return;
+        break;
       } catch (error) {
         this.#supervision?.engineFailed(error);
         await new Promise<void>((resolve) => clock.setTimeout(resolve, 1000));
       }
     }
+    if (this.#unstored.get(about) === jobs) this.#unstored.delete(about);
+  }
+
+  /** What an async listener of the app rejects with: told as what one throws. */
+  override [captureRejectionSymbol](error: Error, ...[what]: unknown[]): void {
+    this.#listenerFailed(String(what), error);
+  }
+
+  /** A listener is the app's own code: its mistake must not reach the job's chart. */
+  #listenerFailed(what: string, error: unknown): void {
+    this.#options.logger.error({ err: error }, `a listener of '${what}' threw: ${(error as Error)?.message}`);
   }
 
   /** Jobs of one name. */
@@ -560,15 +596,13 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     const channel = channels[what];
     if (this.listenerCount(what) === 0 && !channel.hasSubscribers) return;
     const value = told();
+    // Of deliveries the log tells: they are no jobs of the app.
+    if (value.name.startsWith(ownPrefix)) return;
     channel.publish(what === 'queueTooOld' ? { queue: value } : { job: value });
     try {
       this.emit(what as FinalState, value as JobStatus);
     } catch (error) {
-      // A listener is the app's own code: its mistake must not reach the job's chart.
-      this.#options.logger.error(
-        { err: error },
-        `a listener of '${what}' threw: ${(error as Error)?.message}`,
-      );
+      this.#listenerFailed(what, error);
     }
   }
 

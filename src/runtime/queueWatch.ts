@@ -1,4 +1,5 @@
-// Whether the queue is too old: looked at with each sweep, and told once each time that it becomes so.
+// Whether a queue is too old: looked at with each sweep, for each name of the registry that is not paused, and told once each
+// time that it becomes so.
 
 import type { Clock } from '../engines/clock.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -16,24 +17,30 @@ export interface QueueWatchOptions {
 
 export class QueueWatch {
   readonly #options: QueueWatchOptions;
-  /** As it was found last; null: it is not too old. */
-  tooOld: QueueAge | null = null;
+  /** By name, those that are too old, as they were found last. */
+  #tooOld: ReadonlyMap<string, QueueAge> = new Map();
 
   constructor(options: QueueWatchOptions) {
     this.#options = options;
   }
 
-  async look(): Promise<void> {
+  tooOld(): Iterable<QueueAge> {
+    return this.#tooOld.values();
+  }
+
+  /** `paused`: names that wait on purpose. */
+  async look(paused: readonly string[]): Promise<void> {
     const { engine, clock, names, tooOldMs, found } = this.#options;
     if (tooOldMs === Infinity) return;
-    const open = (await engine.openJobs()).filter(({ name }) => names.includes(name));
-    const oldest = Math.min(...open.map(({ waitingSince }) => waitingSince ?? Infinity));
-    const ageMs = clock.now() - oldest;
-    const wasTooOld = this.tooOld !== null;
-    this.tooOld = null;
-    if (ageMs < tooOldMs) return;
-    const waiting = open.reduce((sum, { counts }) => sum + counts.queued, 0);
-    this.tooOld = { oldest: new Date(oldest), ageSeconds: Math.round(ageMs / 1000), waiting };
-    if (!wasTooOld) found(this.tooOld);
+    const now = clock.now();
+    const before = this.#tooOld;
+    const tooOld = (await engine.openJobs()).flatMap(({ name, counts, waitingSince }): QueueAge[] => {
+      const ageMs = now - (waitingSince ?? Infinity);
+      if (ageMs < tooOldMs || !names.includes(name) || paused.includes(name)) return [];
+      const ageSeconds = Math.round(ageMs / 1000);
+      return [{ name, since: new Date(now - ageMs), ageSeconds, waiting: counts.queued + counts.retrying }];
+    });
+    this.#tooOld = new Map(tooOld.map((queue) => [queue.name, queue]));
+    for (const queue of tooOld) if (!before.has(queue.name)) found(queue);
   }
 }

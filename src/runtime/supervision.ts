@@ -198,7 +198,7 @@ export class Supervision {
   checkQuiet(): void {
     if (!this.isDraining) return;
     for (const pool of this.#pools) {
-      // Not before those ahead of it are quiet: what becomes of their last jobs is told.
+      // Not before those ahead of it are quiet: deliveries go out meanwhile.
       pool.drain();
       if (pool.isClaiming || !this.#options.live.isQuiet(pool.names)) return;
     }
@@ -218,8 +218,8 @@ export class Supervision {
     return this.#paused.names;
   }
 
-  get tooOld(): QueueAge | null {
-    return this.#options.queueWatch.tooOld;
+  tooOld(): Iterable<QueueAge> {
+    return this.#options.queueWatch.tooOld();
   }
 
   /** Resolves when none of what is paused waits or is started here any more. */
@@ -319,8 +319,8 @@ export class Supervision {
     await this.#recover();
     observer.swept((clock.monotonic() - began) / 1000, overdue.length);
     await this.#options.ticks.check();
-    await this.#options.queueWatch.look();
     await this.readPaused();
+    await this.#options.queueWatch.look(this.paused);
     // A clock that was set forward is not noticed by a timer.
     this.#lookAtTicks();
     this.#pruneBeside();

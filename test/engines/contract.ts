@@ -664,6 +664,24 @@ export function engineContract(name: string, create: () => Engine): void {
         });
         await clock.advance(3_600_000);
         expect((await open()).find(({ name }) => name === 'later')?.waitingSince).toBe(hour);
+        // So do those that are to be tried again, once they may.
+        expect((await open()).find(({ name }) => name === 'sum')?.waitingSince).toBe(
+          submitted[3]!.submittedAt,
+        );
+      });
+
+      test('what ran and is handed back has waited since then; what was claimed and did not run, since before', async () => {
+        const waitingSince = async () => (await engine.openJobs())[0]?.waitingSince;
+        await submit();
+        const submittedAt = clock.now();
+        await clock.advance(60);
+        const [ahead] = (await claim()) as [StoredJob];
+        await engine.settle(ahead.id, ahead.token, verdict('queued', { neverBegan: true }));
+        expect(await waitingSince()).toBe(submittedAt);
+        const [ran] = (await claim()) as [StoredJob];
+        await clock.advance(60);
+        await engine.settle(ran.id, ran.token, verdict('queued'));
+        expect(await waitingSince()).toBe(clock.now());
       });
 
       test('counts the same after whatever became of the jobs', async () => {

@@ -117,11 +117,11 @@ test('a list by key looks at the jobs with that key, and at no others', () => {
   }
 });
 
-test('jobs are counted without a look at them, and the one that has waited longest is one step in an index', () => {
+test('jobs are counted without a look at them, and the one that is to start next is one step in an index', () => {
   const counts = prepared.filter((sql) => sql.includes('FROM tally'));
   expect(counts.length).toBeGreaterThan(2);
   for (const sql of counts) expect(sql).not.toContain('jobs');
-  const [oldest] = prepared.filter((sql) => sql.includes('jobs_since'));
-  const plan = database.prepare(`EXPLAIN QUERY PLAN ${oldest}`).all() as { detail: string }[];
-  expect(plan.map(({ detail }) => detail)).toEqual(['SEARCH jobs USING INDEX jobs_since (name=?)']);
+  const [next] = prepared.filter((sql) => sql.includes('max(restedAt'));
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${next}`).all() as { detail: string }[];
+  expect(plan.map(({ detail }) => detail)).toEqual(['SEARCH jobs USING INDEX jobs_ready (name=?)']);
 });

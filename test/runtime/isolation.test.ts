@@ -195,6 +195,20 @@ describe.each(['reusedProcess', 'reusedThread'] as const)('%s', (name) => {
   });
 });
 
+test.each(['ways', 'waysInProcess'] as const)(
+  '%s: a child that does not leave after its last word is ended, and its job is none the worse',
+  async (name) => {
+    await begin();
+    const job = await processor.submit(name, 'lingers');
+    expect(await job.result()).toBe('done');
+    expect((await job.status()).history.map(({ state }) => state)).toEqual([
+      'queued',
+      'running',
+      'completed',
+    ]);
+  },
+);
+
 test('a module that could not be loaded is loaded anew by the next attempt', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'unstuck-'));
   process.env.UNSTUCK_TEST_MARKER = join(folder, 'marker');

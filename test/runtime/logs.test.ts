@@ -2,8 +2,11 @@
 
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineJob, JobProcessor } from '../../src/index.ts';
 import ways from '../fixtures/ways.ts';
+import { capturedLog } from '../support/capturedLog.ts';
+import { SimulatedClock } from '../support/simulatedClock.ts';
 
 const flaky = defineJob({
   retry: { maxAttempts: 2 },
@@ -75,6 +78,27 @@ test('a timeout is told by the lines that alarms look for, among the transitions
   expect(of(job.id)).toHaveLength(5);
   expect(lines[2]).toMatchObject({ state: 'stopping', timeout: 'job', foundBy: 'timer' });
   expect(lines[4]).toMatchObject({ timeout: 'job', stop: { confirmed: true } });
+});
+
+test('a timeout by hand of a job whose owner is gone is told by whoever carries it out', async () => {
+  const clock = new SimulatedClock();
+  const engine = new MemoryEngine();
+  const { logger, lines } = capturedLog();
+  const processor = new JobProcessor({ engine, clock, jobs: { heeds }, logger });
+  onTestFinished(() => processor.stop());
+  const job = await processor.submit('heeds', {});
+  await engine.claim({ owner: 'gone', limit: 1, ahead: 0, names: ['heeds'], leaseMs: 15_000 });
+  await processor.start();
+  const asked = processor.timeoutJob(job.id);
+  await clock.advance(20);
+  expect((await asked).state).toBe('timedOut');
+  expect(lines).toEqual([
+    expect.stringMatching(/queued$/),
+    expect.stringMatching(/lost its owner$/),
+    'WARN: Found 1 stuck job(s), forcing timeout',
+    `INFO: Successfully timed out stuck job ${job.id}`,
+    `WARN: job ${job.id} timedOut`,
+  ]);
 });
 
 test('no payload is logged, and what the logger redacts is redacted in the lines of jobs too', async () => {

@@ -100,6 +100,24 @@ test('processors that share a provider add up what is theirs, and tell of their 
   expect(valuesOf(read.get(instruments.sent.name), attribute.job)).toEqual({ steady: 2 });
 });
 
+test('engines add up, and of a processor that is stopped nothing stands', async () => {
+  const readings = new Readings();
+  const telemetry = { meterProvider: readings.provider };
+  const [first, second] = [await open({ telemetry }).start(), await open({ telemetry }).start()];
+  for (const processor of [first, second]) {
+    await processor.pause('steady');
+    await processor.submitMany('steady', [1, 2]);
+  }
+  const counts = async () =>
+    valuesOf((await readings.read()).get(instruments.jobs.name), attribute.job, attribute.state);
+  expect(await counts()).toEqual({ 'steady queued': 4 });
+  await first.stop();
+  expect(await counts()).toEqual({ 'steady queued': 2 });
+  await second.stop();
+  expect(await counts()).toEqual({});
+  expect(valuesOf((await readings.read()).get(instruments.slots.name), attribute.slot)).toEqual({});
+});
+
 test('the global provider is used where an SDK is registered by the time of start, and of who only submits', async () => {
   const readings = new Readings();
   const before = open();

@@ -133,11 +133,10 @@ test('what stands is told: jobs, the queue, silence, slots, and what could not b
   expect(valuesIn(instruments.jobs, attribute.job, attribute.state)).toEqual({
     'standing running': 1,
     'parked queued': 2,
-    // Of a name that is not of this registry.
-    '_OTHER queued': 1,
+    // That of a name which is not of this registry is another processor's to tell.
   });
   const ages = valuesIn(instruments.queueAge, attribute.job);
-  expect(Object.keys(ages).sort()).toEqual(['_OTHER', 'parked']);
+  expect(Object.keys(ages)).toEqual(['parked']);
   for (const age of Object.values(ages)) expect(age).toBeGreaterThanOrEqual(0.2);
   for (const definition of [instruments.heartbeatAge, instruments.progressAge]) {
     const silent = valuesIn(definition, attribute.job);

@@ -71,16 +71,16 @@ function simulatedNow(): SimulatedClock {
 
 const end = (job: Job) => job.result().catch(() => {});
 
-/** The first delivery that is stored so, from now on. */
-function deliveryIs(
+/** The first delivery that is stored so. Events tell of the app's own jobs. */
+async function deliveryIs(
   processor: JobProcessor<typeof registry>,
   state: 'retrying' | 'failed',
 ): Promise<JobStatus> {
-  return new Promise((resolve) =>
-    processor.on(state, (status) => {
-      if (status.name.startsWith('unstuck.webhook.')) resolve(status);
-    }),
-  );
+  for (;;) {
+    for await (const status of processor.list({ state }))
+      if (status.name.startsWith('unstuck.webhook.')) return status;
+    await later(0.01);
+  }
 }
 
 test('by default a target is told of failures and timeouts, with the facts and without the payload', async () => {
@@ -247,7 +247,7 @@ test('a queue that is too old is told once, until it is younger again', async ()
   await clock.advance(120);
   expect(told).toEqual([300]);
   expect((await processor.health()).reasons).toEqual([
-    `the queue is too old: a job waits since ${(await waits.status()).submittedAt.toISOString()}`,
+    `the queue of flaky is too old: a job waits since ${(await waits.status()).submittedAt.toISOString()}`,
   ]);
   await holder.cancel();
   await end(waits);
@@ -256,11 +256,29 @@ test('a queue that is too old is told once, until it is younger again', async ()
   expect(ops.taken).toHaveLength(1);
   expect(ops.taken[0]?.notification).toMatchObject({
     type: 'queue.tooOld',
-    data: { ageSeconds: 300, waiting: 1 },
+    data: { name: 'flaky', ageSeconds: 300, waiting: 1 },
   });
   expect(lines.filter((line) => line.includes('too old'))).toEqual([
-    'WARN: The queue is too old: a job has waited for 300 s',
+    'WARN: The queue of flaky is too old: a job has waited for 300 s',
   ]);
+});
+
+test('what waits on purpose is not too old, and hides no other', async () => {
+  const clock = simulatedNow();
+  const processor = await started({ clock, maxConcurrentJobs: 1, queueTooOldSeconds: 120 });
+  const told: string[] = [];
+  processor.on('queueTooOld', ({ name }) => told.push(name));
+  await processor.submit('heeds', null);
+  await settle();
+  await processor.pause('fails');
+  await processor.submitMany('fails', ['x', 'y']);
+  await clock.advance(120);
+  await processor.submit('flaky', 0);
+  await clock.advance(180);
+  expect(told).toEqual(['flaky']);
+  await processor.resume('fails');
+  await clock.advance(60);
+  expect(told).toEqual(['flaky', 'fails']);
 });
 
 test('neither address nor secret nor header of a target is stored or logged', async () => {

@@ -48,3 +48,16 @@ test('channels tell whoever instruments, without a processor in the hand', async
     ['unstuck:job.failed', 'failed'],
   ]);
 });
+
+test('a listener that rejects is a line of the log, as one that throws', async () => {
+  const { logger, lines } = capturedLog();
+  const processor = new JobProcessor({ engine: 'memory', jobs: { fails }, logger });
+  onTestFinished(() => processor.stop());
+  await processor.start();
+  processor.on('failed', async () => {
+    throw new Error('no mail server');
+  });
+  await (await processor.submit('fails', 'x')).result().catch(() => {});
+  await new Promise(setImmediate);
+  expect(lines).toContain("ERROR: a listener of 'failed' threw: no mail server");
+});

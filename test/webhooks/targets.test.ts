@@ -12,8 +12,18 @@ const make = (webhooks: unknown) => () =>
   });
 
 test.each<[string, unknown, string]>([
-  ['no object', 'x', 'webhooks: expected an object of targets by name, got "x".'],
-  ['a target that is none', { ops: url }, 'webhooks.ops: expected an object with url and secret, got'],
+  ['an address alone', url, 'webhooks: expected an object of targets by name, got another string.'],
+  [
+    'a map',
+    new Map([['ops', { url, secret }]]),
+    'webhooks: expected an object of targets by name, got another',
+  ],
+  ['a list', [{ url, secret }], 'webhooks: expected an object of targets by name, got another object.'],
+  [
+    'a target that is none',
+    { ops: url },
+    'webhooks.ops: expected an object with url and secret, got another string.',
+  ],
   ['a name that no job could have', { 'o ps': { url, secret } }, 'webhooks: expected names of letters'],
   ['no address', { ops: { secret } }, 'webhooks.ops.url: expected an address that begins with https:'],
   ['another protocol', { ops: { url: 'ftp://x/T0KEN', secret } }, 'https: or http:, got one of ftp:.'],
@@ -34,7 +44,7 @@ test.each<[string, unknown, string]>([
   [
     'an unknown job',
     { ops: { url, secret, jobs: ['x'] } },
-    'webhooks.ops.jobs: expected some of known, got "x".',
+    'webhooks.ops.jobs: expected some of known, got another.',
   ],
   [
     'a header that is none',

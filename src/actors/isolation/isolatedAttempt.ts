@@ -7,6 +7,9 @@ import type { AttemptHandle, AttemptPort, AttemptSpec } from '../attempt.ts';
 import type { Child, Exit } from './child.ts';
 import type { ChildMessage } from './protocol.ts';
 
+/** A child whose attempt has said its last word is gone within this, ms. */
+const leavingMs = 2000;
+
 export interface Keeper {
   /** Takes a child that can run another attempt. */
   rested(child: Child): void;
@@ -26,9 +29,11 @@ export function runInChild(
   let isUnborn = true;
   let isDeaf = false;
   let isOver = false;
+  let leaving: NodeJS.Timeout | undefined;
   const end = (exit: Exit) => {
     if (isOver) return;
     isOver = true;
+    clearTimeout(leaving);
     if (isUnborn && exit.failure === undefined && keeper.unborn !== undefined) return keeper.unborn();
     const { word, exitCode, signal } = exit;
     if (word !== undefined && word.cause !== 'memory') port.expired(word.cause);
@@ -49,7 +54,11 @@ export function runInChild(
         message.type === 'completed'
           ? { kind: 'completed', result: message.result }
           : { kind: 'failed', failure: message.failure };
-      if (!message.stays) return;
+      // It leaves by itself, once its spans are exported; what the job left behind must not keep it.
+      if (!message.stays) {
+        leaving = setTimeout(() => child.kill(), leavingMs);
+        return;
+      }
       child.watch(null);
       if (!child.isClean()) return child.kill();
       end({});

@@ -40,13 +40,15 @@ export function webhooksOf(
   environment: NodeJS.ProcessEnv,
 ): { webhooks?: Record<string, WebhookOptions> } {
   const { webhook = environment[variables.url], webhookEvents = environment[variables.events] } = flags;
-  if (webhook === undefined || webhook === '') return {};
+  const events = listOf(webhookEvents);
+  if (webhook === undefined || webhook === '') {
+    if (events.length === 0) return {};
+    throw new ConfigurationError(variables.url, `an address, for ${variables.events} is set`, 'none');
+  }
   const target: WebhookOptions = {
     url: webhook,
-    secret: (environment[variables.secret] ?? '').split(',').filter(Boolean),
-    ...(webhookEvents === undefined
-      ? {}
-      : { events: webhookEvents.split(',').map((event) => event.trim()) as WebhookOptions['events'] & {} }),
+    secret: listOf(environment[variables.secret]),
+    ...(events.length === 0 ? {} : { events: events as WebhookOptions['events'] & {} }),
   };
   try {
     checkTargets({ [name]: target }, []);
@@ -56,6 +58,13 @@ export function webhooksOf(
     throw new ConfigurationError(variables[field], error.expected, error.got, adviceOn[field]);
   }
   return { webhooks: { [name]: target } };
+}
+
+function listOf(text = ''): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
 }
 
 const adviceOn: Partial<Record<keyof typeof variables, string>> = {

@@ -139,14 +139,14 @@ export class JobQueries {
     return [...found].map(([name, { queued = 0, running = 0, stopping = 0, retrying = 0 }]) => ({
       name,
       counts: { queued, running, stopping, retrying },
-      waitingSince: queued === 0 ? null : this.#waitingSince(name),
+      waitingSince: queued + retrying === 0 ? null : this.#waitingSince(name),
     }));
   }
 
   #waitingSince(name: string): number | null {
-    const sql = `SELECT min(max(submittedAt, ifnull(notBefore, 0))) AS at FROM jobs INDEXED BY jobs_since
-       WHERE name = :name AND state = 'queued' AND stage IN (1, 2)`;
-    return this.#statements.get<{ at: number | null }>(sql, { name })?.at ?? null;
+    const sql = `SELECT max(restedAt, ifnull(notBefore, 0)) AS at FROM jobs INDEXED BY jobs_ready
+       WHERE name = :name AND stage = 1 ORDER BY rank, seq LIMIT 1`;
+    return this.#statements.get<{ at: number }>(sql, { name })?.at ?? null;
   }
 
   /** Rows behind the `after`th. Empty: no more are there. */

@@ -35,6 +35,7 @@ type Same =
 
 export interface JobRow extends Pick<StoredJob, Same> {
   seq: number;
+  restedAt: number;
   state: JobState;
   inOrder: number;
   claimedAhead: number;

@@ -121,9 +121,9 @@ export class JobStore {
       const { queueDueAt, deadlineAt, history, state } = freshJob(job, at.now);
       this.#statements.run(
         `INSERT INTO jobs (id, name, input, settings, priority, notBefore, idempotencyKey, concurrencyKey, keyLimit, inOrder,
-           retryOf, trace, state, submittedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
+           retryOf, trace, state, submittedAt, restedAt, queueDueAt, deadlineAt, history, rank, stage, dueAt)
          VALUES (:id, :name, :input, :settings, :priority, :notBefore, :idempotencyKey, :concurrencyKey, :keyLimit, :inOrder,
-           :retryOf, :trace, :state, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
+           :retryOf, :trace, :state, :submittedAt, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
         {
           ...job,
           settings: JSON.stringify(job.settings),
@@ -142,6 +142,16 @@ export class JobStore {
       this.#changed(job.id, state);
       return at.now;
     });
+    for (const [name, fresh] of Object.entries(
+      Object.groupBy(
+        jobs.filter((_, index) => typeof answers[index] === 'number'),
+        (job) => job.name,
+      ),
+    ))
+      this.#statements.run(
+        `INSERT INTO tally VALUES (:name, 'queued', :n) ON CONFLICT DO UPDATE SET n = n + :n`,
+        { name, n: fresh?.length ?? 0 },
+      );
     for (const job of keyed.values()) this.#refill(job);
     return answers;
   }
@@ -295,6 +305,7 @@ export class JobStore {
          notBefore = CASE WHEN :isOver THEN notBefore ELSE :notBefore END, rank = CASE WHEN :keepsPlace OR (inOrder AND NOT :isOver) THEN rank ELSE :place - priority * ${placesAPoint} END,
          stage = CASE WHEN concurrencyKey IS NULL THEN :stage WHEN :stage = 1 THEN 2 ELSE :stage END, dueAt = CASE WHEN :isOver THEN NULL WHEN startedAt IS NOT NULL AND NOT ${isFresh} THEN deadlineAt
            ELSE min(ifnull(queueDueAt, deadlineAt), ifnull(deadlineAt, queueDueAt)) END,
+         restedAt = CASE WHEN :isOver OR :neverBegan THEN restedAt ELSE :now END,
          startedAt = CASE WHEN ${isFresh} THEN NULL ELSE startedAt END,
          lastHeartbeatAt = CASE WHEN ${isFresh} THEN NULL ELSE lastHeartbeatAt END,
          lastProgressAt = CASE WHEN ${isFresh} THEN NULL ELSE lastProgressAt END,
@@ -314,6 +325,7 @@ export class JobStore {
         endedAt: isOver ? at.now : null,
         result: resultOf(verdict),
         isOver: isOver ? 1 : 0,
+        now: at.now,
         notBefore,
         keepsPlace: state === 'queued' ? 1 : 0,
         place: state === 'retrying' ? this.#nextPlace() : null,

@@ -99,7 +99,8 @@ export class LimitStore {
           stage,
         })?.n ?? 0;
       const pausing = this.#statements.get<{ n: number }>(
-        `SELECT count(*) AS n ${ofKey} AND stage = 0 AND inOrder AND state = 'retrying'`,
+        `SELECT count(*) AS n FROM jobs INDEXED BY jobs_pausing WHERE name = :name AND concurrencyKey = :concurrencyKey
+           AND stage = 0 AND inOrder = 1 AND state = 'retrying'`,
         key,
       );
       const held = count(stages.alive) + (pausing?.n ?? 0);

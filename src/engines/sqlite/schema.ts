@@ -28,6 +28,8 @@ const migrations: readonly string[] = [
     token TEXT,
     owner TEXT,
     submittedAt REAL NOT NULL,
+    -- When it came to wait, at first or again.
+    restedAt REAL NOT NULL,
     startedAt REAL,
     endedAt REAL,
     queueDueAt REAL,
@@ -71,19 +73,16 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_by_state ON jobs (state, submittedAt);
   CREATE INDEX jobs_by_name ON jobs (name, submittedAt);
   CREATE INDEX jobs_by_time ON jobs (submittedAt);
-  -- Queued jobs that wait for nothing but a slot or their key, since they could have started.
-  CREATE INDEX jobs_since ON jobs (name, max(submittedAt, ifnull(notBefore, 0)))
-    WHERE state = 'queued' AND stage IN (1, 2);
-  -- How many jobs of each name are in each state: to count them took 50 ms a million.
+  -- Those that keep others of their key waiting while they wait themselves.
+  CREATE INDEX jobs_pausing ON jobs (name, concurrencyKey) WHERE stage = 0 AND inOrder = 1 AND state = 'retrying';
+  -- How many jobs of each name are in each state: to count them took 50 ms a million. What is submitted is counted by the
+  -- call, and not for each job.
   CREATE TABLE tally (
     name TEXT NOT NULL,
     state TEXT NOT NULL,
     n INTEGER NOT NULL,
     PRIMARY KEY (name, state)
   ) STRICT, WITHOUT ROWID;
-  CREATE TRIGGER jobs_come AFTER INSERT ON jobs BEGIN
-    INSERT INTO tally VALUES (new.name, new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;
-  END;
   CREATE TRIGGER jobs_move AFTER UPDATE OF state ON jobs WHEN old.state <> new.state BEGIN
     UPDATE tally SET n = n - 1 WHERE name = old.name AND state = old.state;
     INSERT INTO tally VALUES (new.name, new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;

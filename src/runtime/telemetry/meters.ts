@@ -47,6 +47,9 @@ export class Meters {
   readonly #engine;
   readonly #here;
   readonly #sources = new Set<Source>();
+  /** Of all that ever were: a reader repeats what is not observed any more. */
+  readonly #names = new Set<string>();
+  readonly #slotStates = new Set<string>();
 
   constructor(meter: Meter) {
     this.sent = counter(meter, instruments.sent);
@@ -75,35 +78,41 @@ export class Meters {
   /** Returns what ends it. */
   addSource(source: Source): () => void {
     this.#sources.add(source);
+    for (const name of source.names) this.#names.add(name);
     return () => this.#sources.delete(source);
   }
 
-  /** Processors on one engine say the same of it: of two the higher counts. Every name is told, those without jobs as 0. */
+  /**
+   * Processors on one engine say the same of it: of two the higher counts; engines add up. Every name is told, those without
+   * jobs as 0; names that are not of the registry are another processor's to tell.
+   */
   async #observeEngine(result: BatchObservableResult): Promise<void> {
     let isUp = true;
-    const counts = new Tally(Math.max);
+    const counts = new Tally((a, b) => a + b);
     const ages = new Tally(Math.max);
+    const byEngine = Map.groupBy(this.#sources, ({ standing }) => standing.engine).values();
     await Promise.all(
-      [...this.#sources].map(async ({ names, known, standing }) => {
-        const found = await answerOf(standing.openJobs());
+      byEngine.map(async (sources) => {
+        const found = await answerOf((sources[0] as Source).standing.openJobs());
         if (found === null) {
           isUp = false;
           return;
         }
-        const ofSource = new Tally((a, b) => a + b);
-        for (const name of names) {
-          ages.add(0, name);
-          for (const state of openStates) ofSource.add(0, name, state);
-        }
-        const now = standing.now();
+        const names = new Set(sources.flatMap((source) => [...source.names]));
+        const now = (sources[0] as Source).standing.now();
         for (const { name, counts: byState, waitingSince } of found) {
-          for (const state of openStates) ofSource.add(byState[state], known(name), state);
-          ages.add(waitingSince === null ? 0 : Math.max(0, now - waitingSince) / 1000, known(name));
+          if (!names.has(name)) continue;
+          for (const state of openStates) counts.add(byState[state], name, state);
+          ages.add(waitingSince === null ? 0 : Math.max(0, now - waitingSince) / 1000, name);
         }
-        for (const [value, name, state] of ofSource.all()) counts.add(value, name, state);
       }),
     );
+    for (const name of this.#names) {
+      ages.add(0, name);
+      for (const state of openStates) counts.add(0, name, state);
+    }
     if (this.#sources.size > 0) result.observe(this.#engine.up, isUp ? 1 : 0);
+    if (!isUp) return;
     for (const [value, name, state] of counts.all())
       result.observe(this.#engine.jobs, value, { [attribute.job]: name, [attribute.state]: state });
     for (const [value, name] of ages.all())
@@ -116,11 +125,15 @@ export class Meters {
     const heartbeats = new Tally(Math.max);
     const progress = new Tally(Math.max);
     const counted = new Tally((a, b) => a + b);
-    for (const { names, known, standing } of this.#sources) {
+    for (const state of this.#slotStates) counted.add(0, state);
+    for (const name of this.#names) for (const each of [held, heartbeats, progress]) each.add(0, name);
+    for (const { known, standing } of this.#sources) {
       const ofSlots = standing.slots();
       if (ofSlots === null) continue;
-      for (const [state, n] of Object.entries(ofSlots)) counted.add(n, state);
-      for (const name of names) for (const each of [held, heartbeats, progress]) each.add(0, name);
+      for (const [state, n] of Object.entries(ofSlots)) {
+        this.#slotStates.add(state);
+        counted.add(n, state);
+      }
       for (const name of standing.unconfirmed()) held.add(1, known(name));
       for (const { name, heartbeat, progress: ago } of standing.signAges()) {
         heartbeats.add(heartbeat ?? 0, known(name));

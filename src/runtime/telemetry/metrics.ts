@@ -29,8 +29,8 @@ export class Metrics implements JobObserver {
       standing: this.#standing,
       known: (name) => this.#known(name),
     });
-    this.#begin(meters);
     this.#meters = [...this.#meters, meters];
+    this.#begin();
     return () => {
       remove();
       this.#meters = this.#meters.filter((each) => each !== meters);
@@ -38,64 +38,80 @@ export class Metrics implements JobObserver {
   }
 
   /** A series that comes into being with its first count hides it: what grows by one from nothing has not grown. */
-  #begin({ sent, ended, timeouts, sweepFound }: Meters): void {
-    sweepFound.add(0);
-    for (const job of this.#names) {
-      sent.add(0, this.#messaging(job, 'submit', 'send'));
-      for (const state of jobStates)
-        if (isFinal(state)) ended.add(0, { [attribute.job]: job, [attribute.state]: state });
-      for (const [kind, finders] of Object.entries(foundBy))
-        for (const by of finders)
-          timeouts.add(0, { [attribute.job]: job, [attribute.timeout]: kind, [attribute.foundBy]: by });
-    }
+  #begin(): void {
+    this.#each(({ sent, ended, timeouts, sweepFound }) => {
+      sweepFound.add(0);
+      for (const job of this.#names) {
+        sent.add(0, this.#messaging(job, 'submit', 'send'));
+        for (const state of jobStates)
+          if (isFinal(state)) ended.add(0, { [attribute.job]: job, [attribute.state]: state });
+        for (const [kind, finders] of Object.entries(foundBy))
+          for (const by of finders)
+            timeouts.add(0, { [attribute.job]: job, [attribute.timeout]: kind, [attribute.foundBy]: by });
+      }
+    });
   }
 
   submitted(name: string, jobs: number): void {
-    for (const meters of this.#meters) meters.sent.add(jobs, this.#messaging(name, 'submit', 'send'));
+    this.#each((meters) => meters.sent.add(jobs, this.#messaging(name, 'submit', 'send')));
   }
 
   timeoutFound(name: string, kind: TimeoutKind, by: FoundBy): void {
-    for (const meters of this.#meters)
+    this.#each((meters) =>
       meters.timeouts.add(1, {
         [attribute.job]: this.#known(name),
         [attribute.timeout]: kind,
         [attribute.foundBy]: by,
-      });
+      }),
+    );
   }
 
   stopEnded(name: string, { rung, confirmed }: StopRecord, seconds: number): void {
-    for (const meters of this.#meters)
+    this.#each((meters) =>
       meters.stop.record(seconds, {
         [attribute.job]: this.#known(name),
         [attribute.rung]: rung,
         [attribute.isConfirmed]: confirmed,
-      });
+      }),
+    );
   }
 
   attemptEnded(name: string, seconds: number, job: StoredJob | null): void {
     if (this.#meters.length === 0) return;
     const outcome = outcomeOf(job);
-    for (const meters of this.#meters) {
+    this.#each((meters) => {
       const error = meters.errorTypes.of(outcome === 'timedOut' ? 'timeout' : errorOf(job));
       meters.run.record(seconds, {
         ...this.#messaging(name, 'attempt', 'process'),
         [attribute.outcome]: outcome,
         ...(error === null ? {} : { [attribute.error]: error }),
       });
-    }
+    });
     if (job !== null) this.settled(job);
   }
 
   settled({ name, state }: StoredJob): void {
     if (!isFinal(state)) return;
-    for (const meters of this.#meters)
-      meters.ended.add(1, { [attribute.job]: this.#known(name), [attribute.state]: state });
+    this.#each((meters) =>
+      meters.ended.add(1, { [attribute.job]: this.#known(name), [attribute.state]: state }),
+    );
   }
 
   swept(seconds: number, found: number): void {
-    for (const meters of this.#meters) {
+    this.#each((meters) => {
       meters.sweep.record(seconds);
       meters.sweepFound.add(found);
+    });
+  }
+
+  /** What an SDK throws, or a view of the app, never reaches what is told of. */
+  #each(record: (meters: Meters) => void): void {
+    for (const meters of this.#meters) {
+      try {
+        record(meters);
+      } catch (error) {
+        tellSdk('a metric could not be recorded', error);
+      }
     }
   }
 
@@ -111,6 +127,11 @@ export class Metrics implements JobObserver {
   #known(name: string): string {
     return this.#names.has(name) ? name : other;
   }
+}
+
+/** By the API's own diagnostics, which are loaded when there is something to say. */
+function tellSdk(message: string, error: unknown): void {
+  import('@opentelemetry/api').then(({ diag }) => diag.error(`unstuck: ${message}`, error));
 }
 
 /** Who can find what. */

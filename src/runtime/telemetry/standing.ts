@@ -12,6 +12,8 @@ export interface SignAges {
 export interface Standing {
   /** Wall ms. */
   now(): number;
+  /** Processors on the same tell the same of it. */
+  readonly engine: object;
   /** Of the engine. */
   openJobs(): Promise<readonly OpenJobs[]>;
   /** Null: the processor starts no jobs. */

@@ -20,12 +20,14 @@ export const notificationEvents = [
 /** What a target can be told of. */
 export type NotificationEvent = (typeof notificationEvents)[number];
 
-/** A queue whose oldest job has waited longer than `queueTooOldSeconds`. */
+/** The queue of a name whose next job has waited for a slot longer than `queueTooOldSeconds`. */
 export interface QueueAge {
-  /** Since when that job could have started. */
-  readonly oldest: Date;
+  /** Of the jobs. */
+  readonly name: string;
+  /** When that job could have started. */
+  readonly since: Date;
   readonly ageSeconds: number;
-  /** Queued jobs of this registry. */
+  /** Jobs of the name that wait for a slot, for their time, or out the pause before a retry. */
   readonly waiting: number;
 }
 
@@ -40,7 +42,12 @@ export type Notification =
   | {
       readonly type: 'queue.tooOld';
       readonly timestamp: string;
-      readonly data: { readonly oldest: string; readonly ageSeconds: number; readonly waiting: number };
+      readonly data: {
+        readonly name: string;
+        readonly since: string;
+        readonly ageSeconds: number;
+        readonly waiting: number;
+      };
     };
 
 /** About a job; never its input, checkpoint or result. Times are ISO 8601. */
@@ -64,7 +71,9 @@ export interface JobFacts {
   readonly retryOf: string | null;
 }
 
-const longestMessage = 1000;
+/** Characters. A receiver takes no body of any size. */
+const longestText = 1000;
+const short = (text: string) => text.slice(0, longestText);
 
 export function jobNotification(
   event: Exclude<NotificationEvent, 'queueTooOld'>,
@@ -84,11 +93,11 @@ export function jobNotification(
       attempt,
       maxAttempts: settings.retry.maxAttempts,
       timeout,
-      reason,
+      reason: reason && short(reason),
       failure: failure && {
-        name: failure.name,
-        message: failure.message.slice(0, longestMessage),
-        ...(failure.code === undefined ? {} : { code: failure.code }),
+        name: short(failure.name),
+        message: short(failure.message),
+        ...(failure.code === undefined ? {} : { code: short(failure.code) }),
       },
       stop,
       submittedAt: toText(submittedAt),
@@ -100,12 +109,8 @@ export function jobNotification(
   };
 }
 
-export function queueNotification({ oldest, ageSeconds, waiting }: QueueAge, at: number): Notification {
-  return {
-    type: 'queue.tooOld',
-    timestamp: toText(at),
-    data: { oldest: oldest.toISOString(), ageSeconds, waiting },
-  };
+export function queueNotification({ since, ...facts }: QueueAge, at: number): Notification {
+  return { type: 'queue.tooOld', timestamp: toText(at), data: { ...facts, since: since.toISOString() } };
 }
 
 function toText<At extends number | null>(at: At): At extends null ? null : string;

@@ -1,7 +1,7 @@
 // Who is to be told, as the option `webhooks` says it: checked when the processor is made. No error shows a secret, or an
 // address, which with many services is one.
 
-import { ConfigurationError, describeValue } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import { checkNumber } from '../settings.ts';
 import { type NotificationEvent, notificationEvents } from './notification.ts';
 import { keyOf } from './signature.ts';
@@ -45,21 +45,15 @@ export function checkTargets(
   known: readonly string[],
 ): Target[] {
   if (webhooks === undefined) return [];
-  if (typeof webhooks !== 'object' || webhooks === null)
-    throw new ConfigurationError('webhooks', 'an object of targets by name', describeValue(webhooks));
+  checkPlain('webhooks', webhooks, 'an object of targets by name');
   return Object.entries(webhooks).map(([name, options]) => checkTarget(name, options, known));
 }
 
 function checkTarget(name: string, options: WebhookOptions, known: readonly string[]): Target {
   const field = `webhooks.${name}`;
   if (!/^[\w-]{1,64}$/.test(name))
-    throw new ConfigurationError(
-      'webhooks',
-      'names of letters, digits, - and _, 64 at most',
-      describeValue(name),
-    );
-  if (typeof options !== 'object' || options === null)
-    throw new ConfigurationError(field, 'an object with url and secret', `a ${typeof options}`);
+    throw new ConfigurationError('webhooks', 'names of letters, digits, - and _, 64 at most', 'another one');
+  checkPlain(field, options, 'an object with url and secret');
   for (const given of Object.keys(options))
     if (!fields.includes(given))
       throw new ConfigurationError(`${field}.${given}`, `one of ${fields.join(', ')}`, 'an unknown field');
@@ -76,10 +70,17 @@ function checkTarget(name: string, options: WebhookOptions, known: readonly stri
   };
 }
 
+/** What it is instead is not shown: it may be an address. */
+function checkPlain(field: string, value: unknown, expected: string): void {
+  const prototype = typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : undefined;
+  if (prototype !== Object.prototype && prototype !== null)
+    throw new ConfigurationError(field, expected, value === null ? 'null' : `another ${typeof value}`);
+}
+
 const isAnswerTime = (n: number) => n > 0 && n <= 60;
 
 function checkUrl(field: string, url: unknown): string {
-  const parsed = URL.parse(String(url));
+  const parsed = url instanceof URL ? url : typeof url === 'string' ? URL.parse(url) : null;
   const expected = 'an address that begins with https: or http:';
   if (parsed === null) throw new ConfigurationError(field, expected, 'something else');
   if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:')
@@ -110,16 +111,42 @@ function checkSecrets(field: string, secret: unknown): readonly string[] {
 function checkList(field: string, given: unknown, known: readonly string[]): readonly string[] {
   const expected = `some of ${known.join(', ')}`;
   if (!Array.isArray(given) || given.length === 0)
-    throw new ConfigurationError(field, expected, Array.isArray(given) ? 'none' : describeValue(given));
+    throw new ConfigurationError(field, expected, Array.isArray(given) ? 'none' : `a ${typeof given}`);
   for (const each of given)
-    if (!known.includes(each)) throw new ConfigurationError(field, expected, describeValue(each));
+    if (!known.includes(each)) throw new ConfigurationError(field, expected, 'another');
   return given;
 }
 
+/** Those that fetch sets, or refuses. */
+const ofTheConnection = [
+  ...[
+    'connection',
+    'content-length',
+    'expect',
+    'host',
+    'keep-alive',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+  ],
+];
+
 function checkHeaders(field: string, given: unknown): Readonly<Record<string, string>> {
+  const expected = 'names and values of headers';
+  checkPlain(field, given, expected);
+  for (const [name, value] of Object.entries(given as object)) {
+    if (typeof value !== 'string') throw new ConfigurationError(`${field}.${name}`, 'a string', typeof value);
+    if (ofTheConnection.includes(name.toLowerCase()))
+      throw new ConfigurationError(
+        `${field}.${name}`,
+        'a header that is yours to set',
+        'one of the connection',
+      );
+  }
   try {
     return Object.fromEntries(new Headers(given as Record<string, string>));
   } catch {
-    throw new ConfigurationError(field, 'names and values of headers', 'something else');
+    throw new ConfigurationError(field, expected, 'something else');
   }
 }

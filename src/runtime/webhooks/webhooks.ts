@@ -60,8 +60,8 @@ export class Webhooks {
   queueTooOld(queue: QueueAge): NewJob[] {
     const notification = queueNotification(queue, this.#clock.now());
     // Found by each process, and told once.
-    const once = `queueTooOld ${queue.oldest.getTime()}`;
-    return this.#deliveries('queueTooOld', null, notification, once);
+    const once = `queueTooOld ${queue.name} ${queue.since.getTime()}`;
+    return this.#deliveries('queueTooOld', queue.name, null, notification, once);
   }
 
   #ofJob(
@@ -73,17 +73,18 @@ export class Webhooks {
     // A delivery that fails is not told to those it fails to reach.
     if (this.#targets.length === 0 || job.name.startsWith(ownPrefix)) return [];
     const notification = jobNotification(event, job, verdict, this.#clock.now());
-    return this.#deliveries(event, job, notification, once);
+    return this.#deliveries(event, job.name, job, notification, once);
   }
 
   #deliveries(
     event: NotificationEvent,
+    of: string,
     job: StoredJob | null,
     notification: Notification,
     once: string | null,
   ): NewJob[] {
     const wanted = this.#targets.filter(
-      ({ events, jobs }) => events.has(event) && (job === null || jobs === null || jobs.has(job.name)),
+      ({ events, jobs }) => events.has(event) && (jobs === null || jobs.has(of)),
     );
     return wanted.map(({ name }) => ({
       id: uuid(),
@@ -93,7 +94,7 @@ export class Webhooks {
       priority: 0,
       notBefore: null,
       idempotencyKey: once,
-      concurrencyKey: job?.id ?? 'queue',
+      concurrencyKey: job?.id ?? `queue of ${of}`,
       keyLimit: 1,
       inOrder: true,
       retryOf: null,
