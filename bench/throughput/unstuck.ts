@@ -1,15 +1,17 @@
-// Ours, on SQLite with durability `full`.
+// Ours, on SQLite with durability `full`; or, to see what that adds, in memory.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
 import { defineJob, JobProcessor } from '../../src/index.ts';
 
-export async function open(space: string) {
+export async function open(space: string, variant: string) {
   const folder = mkdtempSync(join(tmpdir(), `${space}-`));
-  const engine = new SqliteEngine({ path: join(folder, 'jobs.db') });
+  const engine =
+    variant === 'memory' ? new MemoryEngine() : new SqliteEngine({ path: join(folder, 'jobs.db') });
   const open = (maxConcurrentJobs: number) =>
     new JobProcessor({
       engine,
@@ -30,7 +32,7 @@ export async function open(space: string) {
       await processor.start();
     },
     counted: () => completed,
-    commits: () => engine.commits,
+    commits: () => (engine instanceof SqliteEngine ? engine.commits : 0),
     async remove() {
       await processor.stop();
       rmSync(folder, { recursive: true });
