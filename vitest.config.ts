@@ -6,6 +6,7 @@ const alone = [
   'test/faults/**/*.test.ts',
   'test/runtime/{isolation,processes}.test.ts',
   'test/engines/sqliteContention.test.ts',
+  'test/inspector/load.test.ts',
 ];
 
 /** Most of the work of a process that tests start is the compiling of our sources: kept from one to the next. */

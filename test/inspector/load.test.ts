@@ -59,8 +59,8 @@ describe.skipIf(!hasBrowser)('a thousand live jobs', () => {
     await session.send('Performance.enable');
     await page.goto(inspector.url as string);
     await page.getByText('1000 alive, 1000 slots').waitFor();
-    // A quarter on a quiet machine of two cores, what it draws included.
-    expect(await busyShare(page, session, 6000)).toBeLessThan(0.6);
+    // A quarter on a quiet machine of two cores, what it draws included; a machine may be three times slower.
+    expect(await busyShare(page, session, 6000)).toBeLessThan(0.85);
     expect(await messagesASecond(inspector.url as string)).toBeLessThan(10);
     for (const name of ['Chart', 'Jobs', 'Health', 'Now'])
       await page.getByRole('button', { name, exact: true }).click();
