@@ -5,7 +5,13 @@
 import type { MeterProvider } from '@opentelemetry/api';
 import type { StoredJob } from '../../engines/engine.ts';
 import type { StopRecord } from '../../machines/ladder.ts';
-import { type FoundBy, isFinal, jobStates, type TimeoutKind } from '../../machines/states.ts';
+import {
+  type FinalState,
+  type FoundBy,
+  isFinal,
+  jobStates,
+  type TimeoutKind,
+} from '../../machines/states.ts';
 import type { JobObserver } from '../jobObserver.ts';
 import { attribute, other } from './instruments.ts';
 import { type Meters, metersOf } from './meters.ts';
@@ -42,9 +48,8 @@ export class Metrics implements JobObserver {
     this.#each(({ sent, ended, timeouts, sweepFound }) => {
       sweepFound.add(0);
       for (const job of this.#names) {
-        sent.add(0, this.#messaging(job, 'submit', 'send'));
-        for (const state of jobStates)
-          if (isFinal(state)) ended.add(0, { [attribute.job]: job, [attribute.state]: state });
+        sent.add(0, job, () => this.#messaging(job, 'submit', 'send'));
+        for (const state of jobStates) if (isFinal(state)) this.#countEnd(ended, 0, job, state);
         for (const [kind, finders] of Object.entries(foundBy))
           for (const by of finders)
             timeouts.add(0, { [attribute.job]: job, [attribute.timeout]: kind, [attribute.foundBy]: by });
@@ -53,7 +58,8 @@ export class Metrics implements JobObserver {
   }
 
   submitted(name: string, jobs: number): void {
-    this.#each((meters) => meters.sent.add(jobs, this.#messaging(name, 'submit', 'send')));
+    const known = this.#known(name);
+    this.#each(({ sent }) => sent.add(jobs, known, () => this.#messaging(name, 'submit', 'send')));
   }
 
   timeoutFound(name: string, kind: TimeoutKind, by: FoundBy): void {
@@ -92,9 +98,7 @@ export class Metrics implements JobObserver {
 
   settled({ name, state }: StoredJob): void {
     if (!isFinal(state)) return;
-    this.#each((meters) =>
-      meters.ended.add(1, { [attribute.job]: this.#known(name), [attribute.state]: state }),
-    );
+    this.#each(({ ended }) => this.#countEnd(ended, 1, this.#known(name), state));
   }
 
   swept(seconds: number, found: number): void {
@@ -102,6 +106,10 @@ export class Metrics implements JobObserver {
       meters.sweep.record(seconds);
       meters.sweepFound.add(found);
     });
+  }
+
+  #countEnd(ended: Meters['ended'], n: number, job: string, state: FinalState): void {
+    ended.add(n, `${state} ${job}`, () => ({ [attribute.job]: job, [attribute.state]: state }));
   }
 
   /** What an SDK throws, or a view of the app, never reaches what is told of. */
