@@ -330,20 +330,25 @@ export class MemoryEngine implements Engine {
 
   async openJobs(): Promise<OpenJobs[]> {
     this.#ripen();
-    const found = new Map<string, { counts: Record<OpenState, number>; waitingSince: number | null }>();
-    const add = ({ name, state, restedAt, notBefore }: Row, waits: boolean) => {
+    const found = new Map<
+      string,
+      { counts: Record<OpenState, number>; waitingSince: number | null; rank: number }
+    >();
+    const add = ({ name, state, rank, restedAt, notBefore }: Row, waits: boolean) => {
       const ofName = found.get(name) ?? {
         counts: { queued: 0, running: 0, stopping: 0, retrying: 0 },
         waitingSince: null,
+        rank: Infinity,
       };
       found.set(name, ofName);
       ofName.counts[state as OpenState] += 1;
-      // In their order: the first counts.
-      if (waits) ofName.waitingSince ??= Math.max(restedAt, notBefore ?? 0);
+      // The one that is to start next.
+      if (!waits || rank >= ofName.rank) return;
+      Object.assign(ofName, { rank, waitingSince: Math.max(restedAt, notBefore ?? 0) });
     };
-    for (const row of this.#ready.inOrder()) add(row, true);
+    for (const row of this.#ready.rows()) add(row, true);
     for (const row of [...this.#behind(), ...this.#waiting, ...this.#live]) add(row, false);
-    return [...found].map(([name, ofName]) => ({ name, ...ofName }));
+    return [...found].map(([name, { counts, waitingSince }]) => ({ name, counts, waitingSince }));
   }
 
   async prune(states: readonly FinalState[], endedBefore: number): Promise<boolean> {
