@@ -3,7 +3,6 @@
 // SDK is registered, stays a no-op for ever.
 
 import type {
-  Attributes,
   BatchObservableResult,
   Counter,
   Histogram,
@@ -37,9 +36,9 @@ export function metersOf(provider: MeterProvider): Meters {
 }
 
 export class Meters {
-  readonly sent: Total;
+  readonly sent: Counter;
   readonly run: Histogram;
-  readonly ended: Total;
+  readonly ended: Counter;
   readonly timeouts: Counter;
   readonly stop: Histogram;
   readonly sweep: Histogram;
@@ -53,9 +52,9 @@ export class Meters {
   readonly #slotStates = new Set<string>();
 
   constructor(meter: Meter) {
-    this.sent = new Total(meter, instruments.sent);
+    this.sent = counter(meter, instruments.sent);
     this.run = histogram(meter, instruments.run);
-    this.ended = new Total(meter, instruments.ended);
+    this.ended = counter(meter, instruments.ended);
     this.timeouts = counter(meter, instruments.timeouts);
     this.stop = histogram(meter, instruments.stop);
     this.sweep = histogram(meter, instruments.sweep);
@@ -148,24 +147,6 @@ export class Meters {
       [progressAge, progress],
     ] as const)
       for (const [value, name] of tally.all()) result.observe(of, value, { [attribute.job]: name });
-  }
-}
-
-/** A counter of what happens with each job: added up here, and told when a reader collects. To add costs no hash of attributes. */
-class Total {
-  readonly #totals = new Map<string, { n: number; readonly attributes: Attributes }>();
-
-  constructor(meter: Meter, { name, ...definition }: InstrumentDefinition) {
-    meter.createObservableCounter(name, optionsOf({ name, ...definition })).addCallback((result) => {
-      for (const { n, attributes } of this.#totals.values()) result.observe(n, attributes);
-    });
-  }
-
-  /** `key` stands for the attributes, which are asked for once. */
-  add(n: number, key: string, attributes: () => Attributes): void {
-    const total = this.#totals.get(key);
-    if (total === undefined) this.#totals.set(key, { n, attributes: attributes() });
-    else total.n += n;
   }
 }
 

@@ -5,13 +5,7 @@
 import type { MeterProvider } from '@opentelemetry/api';
 import type { StoredJob } from '../../engines/engine.ts';
 import type { StopRecord } from '../../machines/ladder.ts';
-import {
-  type FinalState,
-  type FoundBy,
-  isFinal,
-  jobStates,
-  type TimeoutKind,
-} from '../../machines/states.ts';
+import { type FoundBy, isFinal, jobStates, type TimeoutKind } from '../../machines/states.ts';
 import type { JobObserver } from '../jobObserver.ts';
 import { attribute, other } from './instruments.ts';
 import { type Meters, metersOf } from './meters.ts';
@@ -48,8 +42,9 @@ export class Metrics implements JobObserver {
     this.#each(({ sent, ended, timeouts, sweepFound }) => {
       sweepFound.add(0);
       for (const job of this.#names) {
-        sent.add(0, job, () => this.#messaging(job, 'submit', 'send'));
-        for (const state of jobStates) if (isFinal(state)) this.#countEnd(ended, 0, job, state);
+        sent.add(0, this.#messaging(job, 'submit', 'send'));
+        for (const state of jobStates)
+          if (isFinal(state)) ended.add(0, { [attribute.job]: job, [attribute.state]: state });
         for (const [kind, finders] of Object.entries(foundBy))
           for (const by of finders)
             timeouts.add(0, { [attribute.job]: job, [attribute.timeout]: kind, [attribute.foundBy]: by });
@@ -58,8 +53,7 @@ export class Metrics implements JobObserver {
   }
 
   submitted(name: string, jobs: number): void {
-    const known = this.#known(name);
-    this.#each(({ sent }) => sent.add(jobs, known, () => this.#messaging(name, 'submit', 'send')));
+    this.#each((meters) => meters.sent.add(jobs, this.#messaging(name, 'submit', 'send')));
   }
 
   timeoutFound(name: string, kind: TimeoutKind, by: FoundBy): void {
@@ -98,7 +92,9 @@ export class Metrics implements JobObserver {
 
   settled({ name, state }: StoredJob): void {
     if (!isFinal(state)) return;
-    this.#each(({ ended }) => this.#countEnd(ended, 1, this.#known(name), state));
+    this.#each((meters) =>
+      meters.ended.add(1, { [attribute.job]: this.#known(name), [attribute.state]: state }),
+    );
   }
 
   swept(seconds: number, found: number): void {
@@ -106,10 +102,6 @@ export class Metrics implements JobObserver {
       meters.sweep.record(seconds);
       meters.sweepFound.add(found);
     });
-  }
-
-  #countEnd(ended: Meters['ended'], n: number, job: string, state: FinalState): void {
-    ended.add(n, `${state} ${job}`, () => ({ [attribute.job]: job, [attribute.state]: state }));
   }
 
   /** What an SDK throws, or a view of the app, never reaches what is told of. */
