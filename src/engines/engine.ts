@@ -290,7 +290,7 @@ export interface Engine {
   countEnded(state: FinalState, since: number, timeout?: TimeoutKind): Promise<number>;
   /** When the job was submitted that has waited longest of the queued ones that may start now. Wall ms; null: none waits. */
   oldestWaiting(): Promise<number | null>;
-  /** Of each name that has jobs which are not over, or had some. It costs the same however many jobs there are. */
+  /** Of each name that has jobs which are not over, or had some. Asked at each scrape: in a file it costs the same however many they are. */
   openJobs(): Promise<OpenJobs[]>;
   rows(id: string): AsyncIterable<string>;
 

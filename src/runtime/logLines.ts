@@ -1,5 +1,5 @@
-// The log lines of a job's life: one a transition (never its input, checkpoint or result), and those of a timeout word for word as people's alarms
-// already look for them.
+// The log lines of a job's life: one a transition (never its input, checkpoint or result), and those of a timeout word for
+// word as people's alarms already look for them.
 
 import type { Logger } from 'pino';
 import type { StoredJob } from '../engines/engine.ts';

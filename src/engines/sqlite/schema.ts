@@ -75,8 +75,8 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_by_time ON jobs (submittedAt);
   -- Those that keep others of their key waiting while they wait themselves.
   CREATE INDEX jobs_pausing ON jobs (name, concurrencyKey) WHERE stage = 0 AND inOrder = 1 AND state = 'retrying';
-  -- How many jobs of each name are in each state: to count them took 50 ms a million. What is submitted is counted by the
-  -- call, and not for each job.
+  -- How many jobs of each name are in each state, so that nobody counts them. What is submitted is counted by the call, and
+  -- not for each job.
   CREATE TABLE tally (
     name TEXT NOT NULL,
     state TEXT NOT NULL,
