@@ -1,10 +1,9 @@
 // The job systems that the migration pages show: whether they can be run here, and the removal of what their code leaves.
 
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
+import { isListening } from '../../bench/peers/index.ts';
 import { ensurePeers } from '../../bench/peers/install.ts';
 
 /** Package → whether it is installed, and its server answers. */
@@ -12,7 +11,7 @@ export type Peers = Readonly<Record<string, boolean>>;
 
 export async function findPeers(): Promise<Peers> {
   const isInstalled = attempt(ensurePeers);
-  const [redis, postgres] = await Promise.all([listens(6379), listens(5432)]);
+  const [redis, postgres] = await Promise.all([isListening(6379), isListening(5432)]);
   return { bullmq: isInstalled && redis, 'pg-boss': isInstalled && postgres, bree: isInstalled };
 }
 
@@ -48,17 +47,5 @@ function attempt(act: () => void): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-async function listens(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }
