@@ -54,6 +54,7 @@ export class SimulatedAttempt implements AttemptHandle {
   readonly #watchdog: SimulatedWatchdog;
   #released = Promise.withResolvers<void>();
   #outcome: AttemptOutcome | null = null;
+  #order: 'SIGTERM' | 'SIGKILL' | 'terminate' | null = null;
   #beatMs: number;
   #beats: unknown = null;
 
@@ -82,11 +83,13 @@ export class SimulatedAttempt implements AttemptHandle {
   /** From the next point on. Where it hangs already, in this other way. */
   hang(hang: Hang): void {
     this.hangs = hang;
+    this.#heed();
   }
 
-  /** What hung goes on. */
+  /** What hung goes on; unless it was killed meanwhile. */
   release(): void {
     this.hangs = null;
+    this.#heed();
     this.#released.resolve();
     this.#released = Promise.withResolvers<void>();
   }
@@ -123,8 +126,9 @@ export class SimulatedAttempt implements AttemptHandle {
   }
 
   terminate(): void {
-    if (this.isolation !== 'inline' && this.hangs !== 'deaf' && this.hangs !== 'unkillable')
-      this.end(this.isolation === 'process' ? { signal: 'SIGTERM' } : { exitCode: 1 });
+    if (this.isolation === 'inline') return;
+    this.#order = this.isolation === 'process' ? 'SIGTERM' : 'terminate';
+    this.#heed();
   }
 
   kill(): void {
@@ -132,8 +136,15 @@ export class SimulatedAttempt implements AttemptHandle {
       this.ask('kill');
       return;
     }
-    if (this.hangs === 'unkillable' || (this.hangs === 'deaf' && this.isolation === 'thread')) return;
-    this.end(this.isolation === 'process' ? { signal: 'SIGKILL' } : { exitCode: 1 });
+    this.#order = this.isolation === 'process' ? 'SIGKILL' : 'terminate';
+    this.#heed();
+  }
+
+  /** What it was told to end by waits until it can be reached: a signal stays pending. */
+  #heed(): void {
+    if (this.#order === null || this.hangs === 'unkillable') return;
+    if (this.hangs === 'deaf' && this.#order !== 'SIGKILL') return;
+    this.end(this.#order === 'terminate' ? { exitCode: 1 } : { signal: this.#order });
   }
 
   retime(): void {
