@@ -31,8 +31,8 @@ export interface SimulatedMachine {
   readonly clock: Clock;
   /** Called wherever code can be held, and waited for. */
   reached(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
-  /** Brings what the attempt says to its host. */
-  tell(attempt: SimulatedAttempt, say: () => void): void;
+  /** Brings what the attempt says to its host; `isSign`: that it lives, and nothing more. */
+  tell(attempt: SimulatedAttempt, say: () => void, isSign: boolean): void;
   /** Nothing of it runs any more. */
   gone(attempt: SimulatedAttempt): void;
 }
@@ -72,7 +72,7 @@ export class SimulatedAttempt implements AttemptHandle {
     this.#port = port;
     this.#beatMs = spec.beatMs;
     this.#watchdog = new SimulatedWatchdog(machine.clock, (kind) => {
-      machine.tell(this, () => port.expired(kind));
+      machine.tell(this, () => port.expired(kind), false);
       this.kill();
     });
     if (group !== null) port.started(group);
@@ -111,12 +111,12 @@ export class SimulatedAttempt implements AttemptHandle {
     const kind = this.isolation === 'thread' ? 'thread' : 'process';
     const outcome = this.#outcome ?? { kind: 'failed', failure: failureOf(kind, exit) };
     const { exitCode, signal } = exit;
-    this.#machine.tell(this, () =>
+    const ended = () =>
       this.#port.ended(outcome, {
         ...(exitCode === undefined ? {} : { exitCode }),
         ...(signal === undefined ? {} : { signal }),
-      }),
-    );
+      });
+    this.#machine.tell(this, ended, false);
   }
 
   ask(reason: string): void {
@@ -163,7 +163,7 @@ export class SimulatedAttempt implements AttemptHandle {
     const host: AttemptHost = {
       signal: this.#aborter.signal,
       log: spec.log,
-      heartbeat: () => this.#say(() => this.#port.heartbeat()),
+      heartbeat: () => this.#say(() => this.#port.heartbeat(), true),
       total: (items) => this.#say(() => this.#port.total(items)),
       saveCheckpoint: async (checkpoint, rows, items) => {
         await this.#reach('checkpoint');
@@ -212,14 +212,14 @@ export class SimulatedAttempt implements AttemptHandle {
   }
 
   /** A dead attempt says nothing, and one whose loop does not turn neither. */
-  #say(say: () => void): void {
-    if (this.isAlive && this.#turns()) this.#machine.tell(this, say);
+  #say(say: () => void, isSign = false): void {
+    if (this.isAlive && this.#turns()) this.#machine.tell(this, say, isSign);
   }
 
   #beat(): void {
     this.#beats = null;
     if (this.#turns()) {
-      this.#say(() => this.#port.heartbeat());
+      this.#say(() => this.#port.heartbeat(), true);
       this.#watchdog.sign('beat');
     }
     this.#beats = this.#beatLater();

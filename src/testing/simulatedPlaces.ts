@@ -13,8 +13,8 @@ export interface SimulatedPlacesOptions {
   readonly processes?: SimulatedProcesses;
   /** Called wherever code can be held, and waited for. */
   reached?(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
-  /** Brings what an attempt says to its host. Default: at once. */
-  tell?(attempt: SimulatedAttempt, say: () => void): void;
+  /** Brings what an attempt says to its host; `isSign`: that it lives, and nothing more. Default: at once. */
+  tell?(attempt: SimulatedAttempt, say: () => void, isSign: boolean): void;
 }
 
 /** The process table of a simulated machine. */
@@ -61,7 +61,7 @@ export class SimulatedPlaces implements Places {
     const machine: SimulatedMachine = {
       clock,
       reached: (attempt, point) => reached?.(attempt, point),
-      tell: (attempt, say) => (tell === undefined ? say() : tell(attempt, say)),
+      tell: (attempt, say, isSign) => (tell === undefined ? say() : tell(attempt, say, isSign)),
       gone: (attempt) => {
         this.alive.delete(attempt);
         this.#processes.remove(attempt);

@@ -4,7 +4,7 @@
 import { isChunked } from '../../src/actors/jobCode.ts';
 import type { Clock } from '../../src/engines/clock.ts';
 import { defineChunkedJob, defineJob } from '../../src/index.ts';
-import type { AnyDefinition } from '../../src/runtime/definitions.ts';
+import type { JobDefinition, Jobs } from '../../src/runtime/definitions.ts';
 import type { Hang, Point, SimulatedAttempt } from '../../src/testing/simulatedAttempt.ts';
 import type { JobPlan } from './planJobs.ts';
 import type { NamePlan } from './planNames.ts';
@@ -54,7 +54,7 @@ export class Behaviour {
     this.#jobs = new Map(host.jobs.map((job) => [job.label, job]));
   }
 
-  definitions(names: readonly NamePlan[]): Record<string, AnyDefinition> {
+  definitions(names: readonly NamePlan[]): Jobs {
     return Object.fromEntries(names.map((plan) => [plan.name, this.#definition(plan)]));
   }
 
@@ -63,12 +63,15 @@ export class Behaviour {
     if (point === 'start') this.#scripts.set(attempt.spec.start.token, this.#scriptOf(attempt, clock));
     const script = this.#scripts.get(attempt.spec.start.token);
     if (script === undefined) return;
-    if (script.point === point && (attempt.chunk === script.chunk || point === 'start' || point === 'outcome'))
+    if (
+      script.point === point &&
+      (attempt.chunk === script.chunk || point === 'start' || point === 'outcome')
+    )
       this.#strike(script);
     if (point === 'start') return pause(clock, script.startMs);
   }
 
-  #definition({ name, isolation, chunked, limits }: NamePlan): AnyDefinition {
+  #definition({ name, isolation, chunked, limits }: NamePlan): JobDefinition<WorkInput> {
     const place = isolation === 'inline' ? {} : { module: import.meta.url, isolation };
     if (!chunked)
       return defineJob({
@@ -78,7 +81,7 @@ export class Behaviour {
           await this.#work(token, signal);
           return name;
         },
-      }) as AnyDefinition;
+      });
     return defineChunkedJob({
       ...place,
       limits,
@@ -92,7 +95,7 @@ export class Behaviour {
         append({ chunk, attempt });
         return chunk;
       },
-    }) as AnyDefinition;
+    });
   }
 
   async #work(token: string, signal: AbortSignal): Promise<void> {
@@ -111,7 +114,8 @@ export class Behaviour {
   }
 
   #strike({ attempt, trouble, clock, hangMs }: Script): void {
-    if (trouble === null || trouble === 'dawdle' || trouble === 'error' || trouble === 'pointless error') return;
+    if (trouble === null || trouble === 'dawdle' || trouble === 'error' || trouble === 'pointless error')
+      return;
     if (trouble === 'crash') {
       if (attempt.isolation === 'inline') return;
       this.#host.happened('code crashed', attempt);

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Engine } from '../../src/engines/engine.ts';
 import { JobProcessor } from '../../src/index.ts';
 import { jobStates } from '../../src/machines/states.ts';
-import type { AnyDefinition, Jobs } from '../../src/runtime/definitions.ts';
+import type { Jobs } from '../../src/runtime/definitions.ts';
 import { placesOption } from '../../src/runtime/processorOptions.ts';
 import type { SimulatedProcesses } from '../../src/testing/simulatedPlaces.ts';
 import type { Behaviour } from './behaviour.ts';
@@ -29,7 +29,7 @@ export interface HostOptions {
   readonly processes: SimulatedProcesses;
   readonly machine: Life;
   readonly behaviour: Behaviour;
-  readonly definitions: Record<string, AnyDefinition>;
+  readonly definitions: Jobs;
   readonly witness: Witness;
   readonly patienceMs: number;
   readonly altered: Alterations;
@@ -40,7 +40,7 @@ export interface HostOptions {
 export interface Alterations {
   engine?(engine: Engine): Engine;
   life?(life: Life): void;
-  places?(places: HostPlaces): HostPlaces;
+  places?(places: HostPlaces): void;
 }
 
 /** Writes nothing. */
@@ -78,8 +78,18 @@ export class Host {
       launched: (attempt) => witness.launched(attempt, this),
       signed: (attempt) => witness.signed(attempt),
     });
-    this.places = altered.places?.(places) ?? places;
-    const link = { node: plan.index, life: this.loop, timeline, network, server, history, patienceMs, happened };
+    this.places = places;
+    altered.places?.(places);
+    const link = {
+      node: plan.index,
+      life: this.loop,
+      timeline,
+      network,
+      server,
+      history,
+      patienceMs,
+      happened,
+    };
     this.#link = new Link(link);
     const random = new Random(seed, `jitter ${plan.index} ${timeline.now}`);
     this.processor = new JobProcessor({

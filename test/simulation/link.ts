@@ -146,7 +146,8 @@ export class Link {
 }
 
 function isRepeatable(method: string, args: readonly unknown[]): boolean {
-  if (method === 'submit') return (args[0] as NewJob[]).every(({ idempotencyKey }) => idempotencyKey !== null);
+  if (method === 'submit')
+    return (args[0] as NewJob[]).every(({ idempotencyKey }) => idempotencyKey !== null);
   if (method === 'settle') return ((args[3] ?? []) as NewJob[]).length === 0;
   return true;
 }

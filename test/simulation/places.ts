@@ -19,7 +19,7 @@ export interface HostPlacesOptions {
   readonly loop: Life;
   reached(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
   launched(attempt: SimulatedAttempt): void;
-  /** It has sent a message. */
+  /** It has sent a sign of life. */
   signed(attempt: SimulatedAttempt): void;
 }
 
@@ -40,7 +40,7 @@ export class HostPlaces implements Places {
         clock: life.clock,
         processes,
         reached,
-        tell: (attempt, say) => this.#tell(attempt, say),
+        tell: (attempt, say, isSign) => this.#tell(attempt, say, isSign),
       });
     this.#of = { process: on(machine), thread: on(threads), inline: on(loop) };
   }
@@ -78,19 +78,18 @@ export class HostPlaces implements Places {
     const { seed, timeline } = this.#options;
     for (const isolation of ['thread', 'inline'] as const) this.#of[isolation].hostGone();
     const random = new Random(seed, `gone ${timeline.now}`);
-    for (const attempt of [...this.#of.process.alive])
-      timeline.in(random.long(3, 190), () => attempt.kill());
+    for (const attempt of [...this.#of.process.alive]) timeline.in(random.long(3, 190), () => attempt.kill());
   }
 
   async close(): Promise<void> {}
 
-  #tell(attempt: SimulatedAttempt, say: () => void): void {
+  #tell(attempt: SimulatedAttempt, say: () => void, isSign: boolean): void {
     const { seed, timeline, loop } = this.#options;
     if (attempt.isolation === 'inline') {
       loop.receive(say);
       return;
     }
-    this.#options.signed(attempt);
+    if (isSign) this.#options.signed(attempt);
     const { input, attempt: number } = attempt.spec.start;
     const channel = this.#channels.get(attempt) ?? {
       random: new Random(seed, `channel ${input} ${number}`),

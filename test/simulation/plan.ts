@@ -2,10 +2,10 @@
 // part of it with chances of its own, so that parts can be taken out of it and the rest stays as it was (shrink.ts).
 
 import type { JobSettings } from '../../src/index.ts';
-import { Random } from './random.ts';
 import { type FaultPlan, planFaults } from './planFaults.ts';
 import { type JobPlan, planJobs } from './planJobs.ts';
 import { type NamePlan, planNames } from './planNames.ts';
+import { Random } from './random.ts';
 
 export interface NodePlan {
   readonly index: number;
@@ -14,20 +14,32 @@ export interface NodePlan {
   readonly settings: JobSettings;
 }
 
-/** What people do. `job`: its label. */
-export type ActPlan = { readonly at: number; readonly node: number } & (
-  | { readonly kind: 'cancel' | 'timeOut' | 'promote' | 'retry'; readonly job: string }
-  | { readonly kind: 'setTimeouts'; readonly job: string; readonly timeouts: JobSettings }
-  | { readonly kind: 'pause' | 'resume'; readonly name: string }
-  | {
-      readonly kind: 'schedule';
-      readonly key: string;
-      readonly name: string;
-      readonly everySeconds: number;
-      readonly overlap: 'skip' | 'allow';
-    }
-  | { readonly kind: 'unschedule'; readonly key: string }
-);
+interface When {
+  readonly at: number;
+  readonly node: number;
+}
+
+/** What people do to a job. `job`: its label. */
+export type JobActPlan = When & { readonly job: string } & (
+    | { readonly kind: 'cancel' | 'timeOut' | 'promote' | 'retry' }
+    | { readonly kind: 'setTimeouts'; readonly timeouts: JobSettings }
+  );
+
+/** The same to all jobs of a name, or to a schedule. */
+export type NameActPlan = When &
+  (
+    | { readonly kind: 'pause' | 'resume'; readonly name: string }
+    | {
+        readonly kind: 'schedule';
+        readonly key: string;
+        readonly name: string;
+        readonly everySeconds: number;
+        readonly overlap: 'skip' | 'allow';
+      }
+    | { readonly kind: 'unschedule'; readonly key: string }
+  );
+
+export type ActPlan = JobActPlan | NameActPlan;
 
 export interface Plan {
   readonly seed: number;
@@ -42,8 +54,8 @@ export interface Plan {
 
 export function planOf(seed: number): Plan {
   const random = new Random(seed, 'plan');
-  const seconds = Math.round(random.long(40, 240));
-  const nodes = Array.from({ length: random.whole(1, 4) }, (_, index): NodePlan => {
+  const seconds = Math.round(random.long(20, 150));
+  const nodes = Array.from({ length: random.pick([1, 2, 2, 3, 4]) }, (_, index): NodePlan => {
     const own = new Random(seed, `node ${index}`);
     return {
       index,
@@ -74,7 +86,8 @@ function planActs(
 ): ActPlan[] {
   const acts: ActPlan[] = [];
   const random = new Random(seed, 'acts');
-  const count = random.whole(0, 10);
+  const count = random.pick([0, 2, 5, 12]);
+  const unkeyed = names.filter(({ keyed }) => !keyed);
   for (let index = 0; index < count; index += 1) {
     const own = new Random(seed, `act ${index}`);
     const at = own.between(0, seconds) * 1000;
@@ -99,10 +112,10 @@ function planActs(
       acts.push({ at, node, kind: 'pause', name });
       if (own.chance(0.8))
         acts.push({ at: at + own.long(500, 60_000), node: own.whole(0, nodes - 1), kind: 'resume', name });
-    } else {
+    } else if (unkeyed.length > 0) {
       const key = `schedule${index}`;
       acts.push({
-        ...{ at, node, kind: 'schedule', key, name: own.pick(names.filter(({ keyed }) => !keyed)).name },
+        ...{ at, node, kind: 'schedule', key, name: own.pick(unkeyed).name },
         everySeconds: own.pick([5, 10, 20, 30]),
         overlap: own.pick(['skip', 'allow']),
       });

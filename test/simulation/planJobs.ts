@@ -30,7 +30,7 @@ export function planJobs(
   nodes: number,
 ): JobPlan[] {
   const random = new Random(seed, 'jobs');
-  const count = Math.round(random.long(1, 24));
+  const count = Math.round(random.long(2, 24));
   // At once, or spread out.
   const spread = random.pick([0, 0.2, 0.8]);
   return Array.from({ length: count }, (_, index) => {

@@ -16,7 +16,7 @@ export interface NamePlan {
 export function planNames(seed: number): NamePlan[] {
   const random = new Random(seed, 'names');
   const inOrder = random.chance(0.5);
-  return [
+  const all: NamePlan[] = [
     { name: 'report', isolation: 'process', chunked: true, keyed: false, limits: {} },
     { name: 'mail', isolation: 'process', chunked: false, keyed: false, limits: {} },
     { name: 'index', isolation: 'thread', chunked: true, keyed: false, limits: {} },
@@ -34,4 +34,7 @@ export function planNames(seed: number): NamePlan[] {
       limits: { rate: { starts: random.whole(1, 3), seconds: random.whole(2, 15) } },
     },
   ];
+  // A few at a time: what they share then comes under load.
+  const some = all.filter(() => random.chance(0.4));
+  return some.length === 0 ? all : some;
 }

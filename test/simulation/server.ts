@@ -3,8 +3,8 @@
 
 import { type Engine, EngineError } from '../../src/engines/engine.ts';
 import type { JobState } from '../../src/machines/states.ts';
-import type { Timeline } from './timeline.ts';
 import type { Network } from './network.ts';
+import type { Timeline } from './timeline.ts';
 
 /** `controls`: schedules, or the paused names. */
 export type News = [id: string, state: JobState] | 'controls';

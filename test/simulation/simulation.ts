@@ -152,7 +152,8 @@ class Simulation {
     while (this.#witness.violation === null && !until() && (await this.#timeline.step(end))) {
       await this.#witness.check();
       if (this.#timeline.steps % 1000 === 0) await this.#timeline.turn();
-      if (this.#timeline.steps > mostSteps) this.#witness.broken('it does not run in circles', `${mostSteps} steps`);
+      if (this.#timeline.steps > mostSteps)
+        this.#witness.broken('it does not run in circles', `${mostSteps} steps`);
     }
   }
 
@@ -174,18 +175,29 @@ class Simulation {
         void this.#workload.insist('resume', 0, ({ processor }) => processor.resume(act.name));
     }
     const isOver = () =>
-      this.#workload.pending === 0 && [...this.#witness.records.values()].every(({ row }) => isFinal(row.state));
+      this.#workload.pending === 0 &&
+      [...this.#witness.records.values()].every(({ row }) => isFinal(row.state));
     await this.#through(endSeconds, isOver);
     this.#must(isOver(), 'everything ends', () => this.#left());
     await this.#through(120);
     const total = this.#plan.nodes.reduce((sum, { maxConcurrentJobs }) => sum + maxConcurrentJobs, 0);
     const probe = slotProbe.send(this.#hosts, total);
     await this.#through(slotProbe.seconds);
-    this.#must(probe.most() === total, 'all slots are free at the end', () => `${probe.most()} of ${total} are`);
+    this.#must(
+      probe.most() === total,
+      'all slots are free at the end',
+      () => `${probe.most()} of ${total} are`,
+    );
     let stopped = 0;
     for (const host of this.#hosts) host.processor.stop().then(() => (stopped += 1));
     await this.#through(stopSeconds, () => stopped === this.#hosts.length);
-    this.#must(stopped === this.#hosts.length, 'a stop ends', () => `${stopped} of ${this.#hosts.length} stopped`);
+    this.#must(
+      stopped === this.#hosts.length,
+      'a stop ends',
+      () => `${stopped} of ${this.#hosts.length} stopped`,
+    );
+    // A call that nobody waits for any more may be under way.
+    await this.#through(31);
     for (const { plan, loop, places } of this.#hosts) {
       const alive = [...places.alive()].length;
       this.#must(alive + loop.pending === 0, 'a stop leaves nothing', () => {
@@ -197,7 +209,10 @@ class Simulation {
   #left(): string {
     const left = [...this.#witness.records.values()].filter(({ row }) => !isFinal(row.state));
     const jobs = left.map(({ label, row }) => `${label} is ${row.state} (attempt ${row.attempt})`);
-    return [...jobs, ...(this.#workload.pending > 0 ? [`${this.#workload.pending} calls have no answer`] : [])].join(', ');
+    return [
+      ...jobs,
+      ...(this.#workload.pending > 0 ? [`${this.#workload.pending} calls have no answer`] : []),
+    ].join(', ');
   }
 
   #must(holds: boolean, invariant: string, what: () => string): void {

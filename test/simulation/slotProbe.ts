@@ -2,7 +2,6 @@
 // back is found so, whatever has become of its job.
 
 import { defineJob } from '../../src/index.ts';
-import type { AnyDefinition } from '../../src/runtime/definitions.ts';
 import type { Host } from './host.ts';
 
 const workMs = 10_000;
@@ -21,7 +20,7 @@ const probe = defineJob({
 });
 
 export const slotProbe = {
-  definitions: { 'slot probe': probe as AnyDefinition },
+  definitions: { 'slot probe': probe },
   /** How long it takes, s. */
   seconds: 60,
   send(hosts: readonly Host[], total: number): { most(): number } {

@@ -31,13 +31,17 @@ export interface SeenAttempt {
   readonly record: JobRecord;
   /** Monotonic ms. */
   readonly launchedAt: number;
-  /** Its last sign of life left it. */
+  /** Its last sign of life left it; and the last one that its host must have heard, was it not paused. */
   signAt: number;
+  heardAt: number;
   /** Its last chunk was acknowledged. */
   progressAt: number;
   /** Since when it can be ended. */
   killableSince: number;
 }
+
+/** Longer than a message of an attempt is on its way. */
+const transitMs = 25;
 
 export class Witness implements ServerWitness {
   readonly plan: Plan;
@@ -162,7 +166,12 @@ export class Witness implements ServerWitness {
   /** An attempt has said something. */
   signed(attempt: SimulatedAttempt): void {
     const seen = this.attempts.get(attempt);
-    if (seen !== undefined && attempt.isAlive) seen.signAt = this.timeline.now;
+    if (seen === undefined || !attempt.isAlive) return;
+    const { now } = this.timeline;
+    seen.signAt = now;
+    this.timeline.in(transitMs, () => {
+      seen.heardAt = Math.max(seen.heardAt, now);
+    });
   }
 
   /** Each second. */

@@ -2,10 +2,10 @@
 // change, pause, schedule. A call whose host died has no answer: the next try goes to another host.
 
 import { JobCancelledError, JobFailedError, JobTimedOutError } from '../../src/index.ts';
-import type { Job } from '../../src/runtime/job.ts';
 import type { JobState } from '../../src/machines/states.ts';
+import type { Job } from '../../src/runtime/job.ts';
 import type { Host } from './host.ts';
-import type { ActPlan, Plan } from './plan.ts';
+import type { ActPlan, JobActPlan, Plan } from './plan.ts';
 import type { JobPlan } from './planJobs.ts';
 import type { Timeline } from './timeline.ts';
 import type { Witness } from './witness.ts';
@@ -35,8 +35,7 @@ export class Workload {
   begin(): void {
     const { plan, timeline } = this.#host;
     for (const job of plan.jobs) timeline.in(job.at, () => this.#submit(job));
-    for (const act of plan.acts)
-      timeline.in(Math.min(act.at, plan.seconds * 1000), () => this.#act(act));
+    for (const act of plan.acts) timeline.in(Math.min(act.at, plan.seconds * 1000), () => this.#act(act));
   }
 
   get hasSubmittedAll(): boolean {
@@ -142,6 +141,11 @@ export class Workload {
       this.insist(act.key, act.node, ({ processor }) => processor.unschedule(act.key));
       return;
     }
+    this.#actOnJob(act);
+  }
+
+  #actOnJob(act: JobActPlan): void {
+    const { witness } = this.#host;
     const id = witness.submitted.get(act.job);
     const host = this.#host.hostFor(act.node);
     if (id === undefined || host === null) return;
@@ -154,7 +158,7 @@ export class Workload {
     this.#actOn(act, id, host).catch((error) => this.#refused(act.kind, error));
   }
 
-  async #actOn(act: ActPlan & { job: string }, id: string, host: Host): Promise<void> {
+  async #actOn(act: JobActPlan, id: string, host: Host): Promise<void> {
     const { processor } = host;
     const over = ({ state }: { state: JobState }) => {
       if (!host.loop.isDead) this.#host.witness.told.over(id, state, `${act.kind} of node${host.plan.index}`);

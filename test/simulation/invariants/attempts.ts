@@ -25,7 +25,8 @@ export class AttemptInvariants {
     if (record === undefined) return;
     history.add(`node${host.plan.index} runs ${record.label} attempt ${number} (${attempt.isolation})`);
     const { now } = timeline;
-    const seen = { attempt, host, record, launchedAt: now, signAt: now, progressAt: now, killableSince: now };
+    const since = { launchedAt: now, signAt: now, heardAt: now, progressAt: now, killableSince: now };
+    const seen = { attempt, host, record, ...since };
     for (const other of attempts.values()) {
       if (!other.attempt.isAlive) attempts.delete(other.attempt);
       else if (other.record === record && isProcess(other) && isProcess(seen))
@@ -55,6 +56,7 @@ export class AttemptInvariants {
     const chunk = Number(attempt.spec.start.checkpoint ?? 0) + attempt.chunk;
     record.acknowledged = Math.max(record.acknowledged, chunk);
     seen.progressAt = this.#witness.timeline.now;
+    seen.heardAt = seen.progressAt;
     if (attempt.isolation === 'inline') seen.signAt = seen.progressAt;
     this.#witness.history.add(`${record.label} chunk ${chunk} acknowledged`);
     if (record.row.chunks < chunk)

@@ -18,7 +18,8 @@ export class EndInvariants {
 
   pulse(): void {
     const { records, plan, timeline, wallNow, calmSince } = this.#witness;
-    const sweepMs = Math.max(...plan.nodes.map(({ monitorIntervalSeconds }) => monitorIntervalSeconds)) * 1000;
+    const sweepMs =
+      Math.max(...plan.nodes.map(({ monitorIntervalSeconds }) => monitorIntervalSeconds)) * 1000;
     for (const record of records.values()) {
       const { row } = record;
       if (isFinal(row.state) || row.deadlineAt === null || wallNow <= row.deadlineAt) {

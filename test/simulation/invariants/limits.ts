@@ -66,7 +66,13 @@ export class LimitInvariants {
         row.name === record.row.name &&
         row.concurrencyKey === record.row.concurrencyKey &&
         other.order < record.order;
-      if (isBefore && isAtRest(row.state) && !other.isPromoted && row.deadlineAt === null && row.queueDueAt === null)
+      if (
+        isBefore &&
+        isAtRest(row.state) &&
+        !other.isPromoted &&
+        row.deadlineAt === null &&
+        row.queueDueAt === null
+      )
         this.#witness.broken('a key in order keeps its order', `${record.label} began before ${other.label}`);
     }
   }

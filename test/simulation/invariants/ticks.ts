@@ -21,7 +21,10 @@ export class TickInvariants {
     const ticks = this.#ticks.get(key) ?? new Set();
     this.#ticks.set(key, ticks);
     if (ticks.has(lastTickAt as number))
-      this.#witness.broken('a schedule ticks once', `${key} ticked twice at ${new Date(lastTickAt as number).toISOString()}`);
+      this.#witness.broken(
+        'a schedule ticks once',
+        `${key} ticked twice at ${new Date(lastTickAt as number).toISOString()}`,
+      );
     ticks.add(lastTickAt as number);
     this.#witness.history.add(`${key} ticks`);
   }

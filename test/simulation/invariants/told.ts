@@ -1,11 +1,11 @@
 // What is told is so: a state that a processor tells, a result, an acknowledged submit are stored; and a timeout is told when its
 // time has passed, by the clock it counts on.
 
-import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../../../src/machines/states.ts';
+import { isFinal, type JobState, type TimeoutKind } from '../../../src/machines/states.ts';
 import type { JobStatus } from '../../../src/runtime/status.ts';
 import type { Host } from '../host.ts';
 import type { JobRecord } from '../record.ts';
-import type { Witness } from '../witness.ts';
+import type { SeenAttempt, Witness } from '../witness.ts';
 
 export class ToldInvariants {
   readonly #witness: Witness;
@@ -37,13 +37,17 @@ export class ToldInvariants {
     if (state === 'stopping') return;
     const isStored = row.history.some((entry) => entry.state === state);
     if (!isStored || (isFinal(state) && row.state !== state))
-      this.#witness.broken('what is told is stored', `${by} told ${label} ${state}, attempt ${attempt}; it is ${row.state}`);
+      this.#witness.broken(
+        'what is told is stored',
+        `${by} told ${label} ${state}, attempt ${attempt}; it is ${row.state}`,
+      );
   }
 
   /** Somebody was told that a job is over. */
   over(id: string, state: JobState, by: string): void {
     this.told({ id, state, attempt: 0 }, by);
-    if (!isFinal(state)) this.#witness.broken('what is told is stored', `${by} told ${state}, which is no end`);
+    if (!isFinal(state))
+      this.#witness.broken('what is told is stored', `${by} told ${state}, which is no end`);
   }
 
   /** A chart begins to stop an attempt for a timeout. */
@@ -56,19 +60,21 @@ export class ToldInvariants {
     if (record === undefined || seen === undefined || timeout === null || record.isTimeOutAsked) return;
     const earlyMs = this.#earlyMs(record, timeout, seen);
     if (earlyMs > 0)
-      this.#witness.broken('never early', `the ${timeout} timeout of ${record.label} came ${earlyMs.toFixed(0)} ms early`);
+      this.#witness.broken(
+        'never early',
+        `the ${timeout} timeout of ${record.label} came ${earlyMs.toFixed(0)} ms early`,
+      );
   }
 
   #earlyMs(
     record: JobRecord,
     timeout: TimeoutKind,
-    seen: { launchedAt: number; signAt: number; progressAt: number },
+    seen: Pick<SeenAttempt, 'launchedAt' | 'heardAt' | 'progressAt'>,
   ): number {
     const { timeline, wallNow } = this.#witness;
-    const since = { job: seen.launchedAt, heartbeat: seen.signAt, progress: seen.progressAt };
+    const since = { job: seen.launchedAt, heartbeat: seen.heardAt, progress: seen.progressAt };
     if (timeout === 'deadline') return record.deadlineAt - Math.max(record.wallHigh, wallNow);
     if (timeout === 'queue') return Infinity;
     return since[timeout] + record.seconds[timeout].least * 1000 - timeline.now;
   }
-
 }

@@ -26,10 +26,16 @@ export class WriteInvariants {
   answered(method: string, args: readonly unknown[], answer: { value: unknown } | { error: unknown }): void {
     const write = writeOf(method, args);
     const before = this.#before;
-    if (write === null || before === null || write.isAnyToken || before.token === write.token) return;
+    if (write === null) return;
+    // Who adopts a job changes its token, which is no news.
+    this.#witness.changed(write.id);
+    if (before === null || write.isAnyToken || before.token === write.token) return;
     const { label } = this.#witness.records.get(write.id) ?? {};
     if (!('error' in answer && answer.error instanceof StaleAttemptError))
-      this.#witness.broken('a stale write is refused', `${method} of ${label} came with an old token, and was taken`);
+      this.#witness.broken(
+        'a stale write is refused',
+        `${method} of ${label} came with an old token, and was taken`,
+      );
     else this.#witness.history.add(`${label} ${method} refused: an old token`);
   }
 }
