@@ -3,6 +3,9 @@
 
 import { Random } from './random.ts';
 
+/** No message is late by more. */
+export const latestMs = 20_000;
+
 /** Of one host. */
 export interface Trouble {
   partition: { loses: 'requests' | 'answers' | 'both'; isRefused: boolean } | null;
@@ -51,7 +54,7 @@ export class Network {
     const requestMs = delay();
     const answerMs = delay();
     const isLate = random.chance(late);
-    const lateMs = random.long(200, 20_000);
+    const lateMs = random.long(200, latestMs);
     const isRequestLate = isLate && random.chance(0.5);
     const isLost = random.chance(lossy);
     const isRequest = random.chance(0.5);

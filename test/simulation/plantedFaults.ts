@@ -2,6 +2,7 @@
 // and is not. The simulation must find each of them.
 
 import type { Places } from '../../src/actors/attempt.ts';
+import type { Clock } from '../../src/engines/clock.ts';
 import type { CheckpointWrite, Claim, NewJob, StoredJob, StoredSchedule } from '../../src/engines/engine.ts';
 import { freshJob } from '../../src/engines/jobFacts.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';

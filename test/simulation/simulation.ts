@@ -10,7 +10,7 @@ import { Faults } from './faults.ts';
 import { History } from './history.ts';
 import { type Alterations, Host } from './host.ts';
 import { Life, type Wall } from './life.ts';
-import { Network } from './network.ts';
+import { latestMs, Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { Server } from './server.ts';
 import { slotProbe } from './slotProbe.ts';
@@ -168,12 +168,14 @@ class Simulation {
       return isUp();
     });
     this.#must(isUp(), 'a stop ends', () => 'a processor that was told to stop has not');
-    for (const act of this.#plan.acts) {
+    // What was asked while things went wrong is answered, and what was late has come: a pause, say.
+    await this.#through(endSeconds, () => this.#workload.pending === 0);
+    await this.#through(latestMs / 1000);
+    for (const act of this.#plan.acts)
       if (act.kind === 'schedule')
         void this.#workload.insist('unschedule', 0, ({ processor }) => processor.unschedule(act.key));
-      if (act.kind === 'pause')
-        void this.#workload.insist('resume', 0, ({ processor }) => processor.resume(act.name));
-    }
+    for (const name of this.#witness.paused)
+      void this.#workload.insist('resume', 0, ({ processor }) => processor.resume(name));
     const isOver = () =>
       this.#workload.pending === 0 &&
       [...this.#witness.records.values()].every(({ row }) => isFinal(row.state));

@@ -122,7 +122,6 @@ export class Workload {
   }
 
   #act(act: ActPlan): void {
-    const { witness } = this.#host;
     if (act.kind === 'pause' || act.kind === 'resume') {
       const { name, kind } = act;
       this.insist(kind, act.node, ({ processor }) => processor[kind](name as never));
@@ -141,7 +140,7 @@ export class Workload {
       this.insist(act.key, act.node, ({ processor }) => processor.unschedule(act.key));
       return;
     }
-    this.#actOnJob(act);
+    if ('job' in act) this.#actOnJob(act);
   }
 
   #actOnJob(act: JobActPlan): void {
