@@ -58,7 +58,9 @@ export function planFaults(seed: number, seconds: number, nodes: number): FaultP
 function planFault(own: Random, kinds: readonly FaultKind[], seconds: number, nodes: number): FaultPlan {
   const at = own.between(0, seconds * 1000);
   const node = own.whole(0, nodes - 1);
-  const ms = Math.round(Math.min(own.long(100, 60_000), seconds * 1000 - at));
+  // For a moment, or for longer than a lease.
+  const lasts = own.chance(0.5) ? own.long(100, 5000) : own.long(5000, 60_000);
+  const ms = Math.round(Math.min(lasts, seconds * 1000 - at));
   const when = { at, ms };
   const kind = own.pick(kinds);
   switch (kind) {

@@ -43,7 +43,7 @@ export function planJobs(
       at: own.between(0, spread * seconds * 1000),
       node: own.whole(0, nodes - 1),
       chunks: chunked ? own.whole(0, 6) : 0,
-      workMs: Math.round(own.long(1, 8000)),
+      workMs: Math.round(own.chance(0.5) ? own.long(1, 1000) : own.long(1000, 20_000)),
       trouble: own.pick([0, 0, 0.3, 0.8]),
       settings: planSettings(own, chunked, isolation === 'inline'),
       priority: isOrdered || own.chance(0.7) ? 0 : own.whole(-3, 3),
@@ -56,9 +56,9 @@ export function planJobs(
 function planSettings(own: Random, chunked: boolean, isInline: boolean): JobSettings {
   const seconds = (least: number, most: number) => Math.round(own.long(least, most) * 10) / 10;
   return {
-    jobTimeoutSeconds: seconds(3, 60),
-    ...(isInline && own.chance(0.7) ? {} : { heartbeatTimeoutSeconds: seconds(2, 20) }),
-    ...(chunked ? { progressTimeoutSeconds: seconds(2, 40) } : {}),
+    jobTimeoutSeconds: seconds(3, 120),
+    ...(isInline && own.chance(0.7) ? {} : { heartbeatTimeoutSeconds: seconds(2, 40) }),
+    ...(chunked ? { progressTimeoutSeconds: seconds(2, 60) } : {}),
     ...(own.chance(0.3) ? { queueTimeoutSeconds: seconds(2, 90) } : {}),
     ...(own.chance(0.4) ? { deadlineSeconds: seconds(5, 200) } : {}),
     graceSeconds: own.pick([0, 0.5, 2, 5]),

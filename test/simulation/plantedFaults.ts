@@ -58,8 +58,11 @@ class StoresChunksTwice extends MemoryEngine {
 }
 
 class KnowsNoKeys extends MemoryEngine {
+  #count = 0;
   override submit(jobs: readonly NewJob[]) {
-    return super.submit(jobs.map((job) => ({ ...job, idempotencyKey: null })));
+    this.#count += 1;
+    const id = (job: NewJob) => `${job.id} ${this.#count}`;
+    return super.submit(jobs.map((job) => ({ ...job, id: id(job), idempotencyKey: id(job) })));
   }
 }
 

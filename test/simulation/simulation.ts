@@ -30,6 +30,8 @@ export interface Outcome {
 /** After the plan, all must have ended within this, s. */
 const endSeconds = 3600;
 const stopSeconds = 60;
+/** What nothing can end has gone on by itself within this, s. */
+const hangSeconds = 120;
 const mostSteps = 400_000;
 
 export async function simulate(plan: Plan, altered: Alterations = {}): Promise<Outcome> {
@@ -179,12 +181,18 @@ class Simulation {
     const isOver = () =>
       this.#workload.pending === 0 &&
       [...this.#witness.records.values()].every(({ row }) => isFinal(row.state));
-    await this.#through(endSeconds, isOver);
+    // What starts at a wall time waits for it, where the clock was set back too.
+    const setBackMs = this.#plan.faults.reduce(
+      (sum, fault) => sum + (fault.kind === 'clockSet' ? Math.max(0, -fault.byMs) : 0),
+      0,
+    );
+    await this.#through(endSeconds + setBackMs / 1000, isOver);
     this.#must(isOver(), 'everything ends', () => this.#left());
-    await this.#through(120);
+    const isNobodyAlive = () => this.#hosts.every(({ places }) => [...places.alive()].length === 0);
+    await this.#through(hangSeconds, isNobodyAlive);
     const total = this.#plan.nodes.reduce((sum, { maxConcurrentJobs }) => sum + maxConcurrentJobs, 0);
     const probe = slotProbe.send(this.#hosts, total);
-    await this.#through(slotProbe.seconds);
+    await this.#through(slotProbe.seconds, () => probe.most() === total);
     this.#must(
       probe.most() === total,
       'all slots are free at the end',

@@ -140,7 +140,10 @@ export class Witness implements ServerWitness {
   }
 
   #met(row: StoredJob): JobRecord {
-    const planned = this.plan.jobs.find(({ label }) => row.idempotencyKey === label);
+    const { label: given } = JSON.parse(row.input) as { label: string };
+    const planned = this.plan.jobs.find(({ label }) => given === label && row.retryOf === null);
+    if (planned !== undefined && [...this.records.values()].some(({ label }) => label === planned.label))
+      this.broken('one key, one job', `${planned.label} is stored twice`);
     this.#others += planned === undefined ? 1 : 0;
     const label = planned?.label ?? `other${this.#others} (${row.name})`;
     this.history.name(row.id, label);

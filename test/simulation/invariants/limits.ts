@@ -32,13 +32,14 @@ export class LimitInvariants {
           'the concurrency of a name holds',
           `${alive.map(({ label }) => label).join(', ')} of ${name} are alive, ${limits.concurrency} may be`,
         );
+      const keyLimit = limits.concurrencyPerKey ?? 1;
       for (const { row } of alive) {
         if (row.concurrencyKey === null) continue;
         const ofKey = alive.filter((each) => each.row.concurrencyKey === row.concurrencyKey);
-        if (ofKey.length > row.keyLimit)
+        if (ofKey.length > keyLimit)
           this.#witness.broken(
             'the concurrency of a key holds',
-            `${ofKey.map(({ label }) => label).join(', ')} are alive, ${row.keyLimit} may be`,
+            `${ofKey.map(({ label }) => label).join(', ')} are alive, ${keyLimit} may be`,
           );
       }
     }
