@@ -148,7 +148,8 @@ export class Behaviour {
     return {
       attempt,
       clock,
-      startMs: random.long(1, 400),
+      // In a spare, or in a new process.
+      startMs: workMs < 20 ? random.long(0.1, 5) : random.long(1, 400),
       workMs: workMs * random.between(0.5, 1.5),
       trouble: isTroubled ? kind : null,
       point: kind === 'error' || kind === 'pointless error' ? 'chunk' : point,

@@ -30,7 +30,9 @@ export function planJobs(
   nodes: number,
 ): JobPlan[] {
   const random = new Random(seed, 'jobs');
-  const count = Math.round(random.long(2, 24));
+  // Few with room for everything, or many short ones, which are claimed ahead of their slots.
+  const isBurst = random.chance(0.15);
+  const count = isBurst ? random.whole(40, 120) : Math.round(random.long(2, 24));
   // At once, or spread out.
   const spread = random.pick([0, 0.2, 0.8]);
   return Array.from({ length: count }, (_, index) => {
@@ -42,9 +44,11 @@ export function planJobs(
       name,
       at: own.between(0, spread * seconds * 1000),
       node: own.whole(0, nodes - 1),
-      chunks: chunked ? own.whole(0, 6) : 0,
-      workMs: Math.round(own.chance(0.5) ? own.long(1, 1000) : own.long(1000, 20_000)),
-      trouble: own.pick([0, 0, 0.3, 0.8]),
+      chunks: chunked ? own.whole(0, isBurst ? 1 : 6) : 0,
+      workMs: Math.round(
+        isBurst || own.chance(0.5) ? own.long(1, isBurst ? 20 : 1000) : own.long(1000, 20_000),
+      ),
+      trouble: isBurst ? own.pick([0, 0, 0, 0.1]) : own.pick([0, 0, 0.3, 0.8]),
       settings: planSettings(own, chunked, isolation === 'inline'),
       priority: isOrdered || own.chance(0.7) ? 0 : own.whole(-3, 3),
       startAfterMs: isOrdered || own.chance(0.85) ? null : Math.round(own.between(0, 40_000)),

@@ -119,7 +119,7 @@ class Simulation {
       happened: (fault) => this.#happened(fault),
     }).begin(this.#plan.faults);
     const pulse = () => {
-      this.#witness.pulse();
+      this.#witness.pulse(this.#hosts);
       this.#timeline.in(1000, pulse);
     };
     pulse();

@@ -9,6 +9,7 @@ import { AttemptInvariants } from './invariants/attempts.ts';
 import { EndInvariants } from './invariants/ends.ts';
 import { LimitInvariants } from './invariants/limits.ts';
 import { RowInvariants } from './invariants/rows.ts';
+import { StartInvariants } from './invariants/starts.ts';
 import { TickInvariants } from './invariants/ticks.ts';
 import { ToldInvariants } from './invariants/told.ts';
 import { WriteInvariants } from './invariants/writes.ts';
@@ -63,6 +64,7 @@ export class Witness implements ServerWitness {
   readonly #ticks: TickInvariants;
   readonly #attempts: AttemptInvariants;
   readonly #ends: EndInvariants;
+  readonly #starts: StartInvariants;
   readonly told: ToldInvariants;
   #changed = new Set<string>();
   #others = 0;
@@ -78,6 +80,7 @@ export class Witness implements ServerWitness {
     this.#ticks = new TickInvariants(this);
     this.#attempts = new AttemptInvariants(this);
     this.#ends = new EndInvariants(this);
+    this.#starts = new StartInvariants(this);
     this.told = new ToldInvariants(this);
   }
 
@@ -178,8 +181,9 @@ export class Witness implements ServerWitness {
   }
 
   /** Each second. */
-  pulse(): void {
+  pulse(hosts: readonly Host[]): void {
     this.#attempts.pulse();
     this.#ends.pulse();
+    this.#starts.pulse(hosts);
   }
 }

@@ -1,8 +1,9 @@
-// Every job with a deadline is over by then: while all is well with a processor and its engine, else within one sweep of both being
+// Every job with a deadline is over by then, and one that waits too long by its queue timeout: while all is well with a processor and its engine, else within one sweep of both being
 // back.
 
+import { dueAtRest } from '../../../src/engines/jobFacts.ts';
 import { stopBudgetMs } from '../../../src/machines/ladder.ts';
-import { isFinal } from '../../../src/machines/states.ts';
+import { isAtRest, isFinal } from '../../../src/machines/states.ts';
 import type { Witness } from '../witness.ts';
 
 /** A lease, a look for those that lapsed, and the adoption of one who died before it had ended what it adopted. ms */
@@ -22,7 +23,8 @@ export class EndInvariants {
       Math.max(...plan.nodes.map(({ monitorIntervalSeconds }) => monitorIntervalSeconds)) * 1000;
     for (const record of records.values()) {
       const { row } = record;
-      if (isFinal(row.state) || row.deadlineAt === null || wallNow <= row.deadlineAt) {
+      const dueAt = isAtRest(row.state) ? dueAtRest(row) : row.deadlineAt;
+      if (isFinal(row.state) || dueAt === null || wallNow <= dueAt) {
         record.overdueSince = null;
         continue;
       }
