@@ -31,6 +31,9 @@ interface Script {
   readonly isPolite: boolean;
 }
 
+/** Longer than this no code works by itself, ms. */
+const mostWorkMs = 90_000;
+
 /** Of a job that is nobody's plan: a schedule's, or one that is submitted again. */
 const plain: Pick<JobPlan, 'workMs' | 'trouble'> = { workMs: 200, trouble: 0 };
 
@@ -100,7 +103,11 @@ export class Behaviour {
 
   async #work(token: string, signal: AbortSignal): Promise<void> {
     const { clock, workMs, trouble, isPolite, attempt } = this.#scripts.get(token) as Script;
-    await pause(clock, trouble === 'dawdle' ? workMs * 20 : workMs, isPolite ? signal : undefined);
+    await pause(
+      clock,
+      trouble === 'dawdle' ? Math.min(workMs * 20, mostWorkMs) : workMs,
+      isPolite ? signal : undefined,
+    );
     if (isPolite) signal.throwIfAborted();
     const script = this.#scripts.get(token) as Script;
     if (script.point !== 'chunk' || (attempt.chunk > 0 && attempt.chunk !== script.chunk)) return;

@@ -30,6 +30,8 @@ export interface Outcome {
 /** After the plan, all must have ended within this, s. */
 const endSeconds = 3600;
 const stopSeconds = 60;
+/** How long a host waits for an answer of its engine, ms. */
+const patiencesMs = [3000, 10_000, 30_000];
 /** What nothing can end has gone on by itself within this, s. */
 const hangSeconds = 120;
 const mostSteps = 400_000;
@@ -134,7 +136,7 @@ class Simulation {
       ...{ timeline: this.#timeline, wall: this.#wall, network: this.#network, machine: this.#machine },
       ...{ server: this.#server as Server, processes: this.#processes, behaviour: this.#behaviour },
       ...{ definitions: this.#definitions, witness: this.#witness, altered: this.#altered },
-      patienceMs: [3000, 10_000, 30_000][seed % 3] as number,
+      patienceMs: patiencesMs[seed % 3] as number,
       happened: (fault) => this.#happened(fault),
     });
     this.#hosts[node] = host;
@@ -172,7 +174,7 @@ class Simulation {
     this.#must(isUp(), 'a stop ends', () => 'a processor that was told to stop has not');
     // What was asked while things went wrong is answered, and what was late has come: a pause, say.
     await this.#through(endSeconds, () => this.#workload.pending === 0);
-    await this.#through(latestMs / 1000);
+    await this.#through(Math.max(latestMs, ...patiencesMs) / 1000 + 5);
     for (const act of this.#plan.acts)
       if (act.kind === 'schedule')
         void this.#workload.insist('unschedule', 0, ({ processor }) => processor.unschedule(act.key));
