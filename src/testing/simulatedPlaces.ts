@@ -18,6 +18,9 @@ export interface SimulatedPlacesOptions {
   tell?(attempt: SimulatedAttempt, say: () => void): void;
   /** The code that an attempt runs. Default: that of its definition, as it is here. */
   codeOf?(attempt: SimulatedAttempt): JobCode | Promise<JobCode>;
+  /** Before its code runs; and when nothing of it does any more. */
+  launched?(attempt: SimulatedAttempt): void;
+  gone?(attempt: SimulatedAttempt): void;
 }
 
 /** The process table of a simulated machine. */
@@ -60,7 +63,7 @@ export class SimulatedPlaces implements Places {
   prepare(): void {}
 
   launchIn(isolation: Isolation): Launch {
-    const { clock, reached, tell, codeOf } = this.#options;
+    const { clock, reached, tell, codeOf, launched, gone } = this.#options;
     const machine: SimulatedMachine = {
       clock,
       reached: (attempt, point) => reached?.(attempt, point),
@@ -68,6 +71,7 @@ export class SimulatedPlaces implements Places {
       gone: (attempt) => {
         this.alive.delete(attempt);
         this.#processes.remove(attempt);
+        gone?.(attempt);
       },
       ...(codeOf === undefined ? {} : { codeOf }),
     };
@@ -76,6 +80,7 @@ export class SimulatedPlaces implements Places {
       const attempt = new Attempt(machine, isolation, group, spec, port);
       this.alive.add(attempt);
       this.#processes.add(attempt);
+      launched?.(attempt);
       return attempt;
     };
   }

@@ -1,0 +1,25 @@
+/**
+ * For the tests of apps that embed the runtime: jobs on simulated time, faults by name, every path of a job. The guide is
+ * docs/testing.md. It needs no test framework; the matchers for vitest are `unstuck/testing/vitest`.
+ *
+ * @module unstuck/testing
+ */
+
+// First the check that this Node can run them.
+import '../runtime/checkNode.ts';
+
+export {
+  assertEnd,
+  assertGone,
+  assertProvenStopped,
+  type ExpectedEnd,
+  type PathStep,
+  pathOf,
+  type Subject,
+} from './assertions.ts';
+export type { Duration } from './duration.ts';
+export type { Fault, FaultName, FaultOptions, FaultPlace } from './faults.ts';
+export type { JobRecord, RecordedChunk } from './records.ts';
+export type { Hang, Point } from './simulatedAttempt.ts';
+export type { Step, Steps } from './steps.ts';
+export { type TestProcessor, type TestProcessorOptions, testProcessor } from './testProcessor.ts';
