@@ -19,6 +19,7 @@ export {
 } from './assertions.ts';
 export type { Duration } from './duration.ts';
 export type { Fault, FaultName, FaultOptions, FaultPlace } from './faults.ts';
+export { type ComparedOptions, type InputAndOptions, type JobPath, jobPaths } from './paths/jobPaths.ts';
 export type { JobRecord, RecordedChunk } from './records.ts';
 export type { Hang, Point } from './simulatedAttempt.ts';
 export type { Step, Steps } from './steps.ts';

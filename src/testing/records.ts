@@ -21,14 +21,18 @@ export interface JobRecord {
   readonly chunks: readonly RecordedChunk[];
   /** Refused: the attempt was not the job's own any more. */
   readonly refused: readonly RecordedChunk[];
-  /** For each attempt the checkpoint it started from; undefined: from the beginning. */
-  readonly startedFrom: readonly { readonly attempt: number; readonly checkpoint: unknown }[];
+  /** For each attempt the checkpoint it started from, undefined: from the beginning; and how many chunks were done by then. */
+  readonly startedFrom: readonly {
+    readonly attempt: number;
+    readonly checkpoint: unknown;
+    readonly chunks: number;
+  }[];
 }
 
 interface Kept {
   chunks: RecordedChunk[];
   refused: RecordedChunk[];
-  startedFrom: { attempt: number; checkpoint: unknown }[];
+  startedFrom: { attempt: number; checkpoint: unknown; chunks: number }[];
 }
 
 export class Records {
@@ -42,8 +46,10 @@ export class Records {
   started({ spec }: SimulatedAttempt): void {
     const { jobId, attempt, token, checkpoint } = spec.start;
     this.#attempts.set(token, attempt);
-    this.#of(jobId).startedFrom.push({
+    const { chunks, startedFrom } = this.#of(jobId);
+    startedFrom.push({
       attempt,
+      chunks: chunks.length,
       checkpoint: checkpoint === null ? undefined : JSON.parse(checkpoint),
     });
   }

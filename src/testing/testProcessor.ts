@@ -192,6 +192,13 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
     return this.#records.of(job.id);
   }
 
+  /** What `append` stored, in order. */
+  async rows<T = unknown>(job: Pick<Job, 'id'>): Promise<T[]> {
+    const rows: T[] = [];
+    for await (const row of this.#engine.rows(job.id)) rows.push(JSON.parse(row));
+    return rows;
+  }
+
   health(): Promise<Health> {
     return this.processor.health();
   }
@@ -200,6 +207,11 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
   killHost(): void {
     this.#host.kill();
     this.restart();
+  }
+
+  /** @internal What was told of this job is kept no longer. */
+  forget(job: Pick<Job, 'id'>): void {
+    this.#records.forget(job.id);
   }
 
   /** @internal Another processor on the engine, in place of the one that is no more. */

@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => runtime.stop());
 
-const rowsOf = (job: Job) => Array.fromAsync(job.rows());
+const rowsOf = (job: Job) => runtime.rows(job);
 const three = [{ n: 0 }, { n: 1 }, { n: 2 }];
 
 test('a job runs to its end without time passing', async () => {
@@ -56,8 +56,8 @@ describe('a fault', () => {
     await expect(job).toEndAs('completed', { attempt: 2 });
     await expect(job).toHaveBeenProvenStopped({ rung: 'terminate' });
     expect(runtime.record(job).startedFrom).toEqual([
-      { attempt: 1, checkpoint: undefined },
-      { attempt: 2, checkpoint: 1 },
+      { attempt: 1, checkpoint: undefined, chunks: 0 },
+      { attempt: 2, checkpoint: 1, chunks: 1 },
     ]);
     expect(await rowsOf(job)).toEqual(three);
     expect(runtime.lines).toContain(`INFO: Successfully timed out stuck job ${job.id}`);
