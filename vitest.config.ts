@@ -12,6 +12,13 @@ const alone = [
 /** Most of the work of a process that tests start is the compiling of our sources: kept from one to the next. */
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compile', import.meta.url)) };
 
+const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+const sources = [
+  { find: /^unstuck$/, replacement: source('index.ts') },
+  { find: /^unstuck\/testing$/, replacement: source('testing/index.ts') },
+  { find: /^unstuck\/testing\/vitest$/, replacement: source('testing/vitest.ts') },
+];
+
 const common = {
   pool: 'forks',
   maxConcurrency: 10,
@@ -31,6 +38,17 @@ export default defineConfig({
           name: 'together',
           include: ['test/**/*.test.ts'],
           exclude: alone,
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // They say what an app says: `unstuck` is the sources there.
+        resolve: { alias: sources },
+        test: {
+          ...common,
+          name: 'examples',
+          include: ['examples/**/*.test.ts'],
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },

@@ -17,9 +17,11 @@ export {
   pathOf,
   type Subject,
 } from './assertions.ts';
+export { checkResumes, type ResumeReport } from './checkResumes.ts';
 export type { Duration } from './duration.ts';
 export type { Fault, FaultName, FaultOptions, FaultPlace } from './faults.ts';
-export { type ComparedOptions, type InputAndOptions, type JobPath, jobPaths } from './paths/jobPaths.ts';
+export type { ComparedOptions, InputAndOptions } from './paths/comparedJob.ts';
+export { type JobPath, jobPaths } from './paths/jobPaths.ts';
 export type { JobRecord, RecordedChunk } from './records.ts';
 export type { Hang, Point } from './simulatedAttempt.ts';
 export type { Step, Steps } from './steps.ts';

@@ -2,7 +2,7 @@
 // run in processes. A test can tell what every job did and plant faults; when it stops, nothing may be left.
 
 import { MemoryEngine } from '../engines/memory.ts';
-import { isFinal } from '../machines/states.ts';
+import { isFinal, type JobState } from '../machines/states.ts';
 import type { InputOf, Jobs, ResultOf } from '../runtime/definitions.ts';
 import { ConfigurationError, describeValue } from '../runtime/errors.ts';
 import type { Job } from '../runtime/job.ts';
@@ -52,6 +52,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
   readonly #engine = new MemoryEngine();
   readonly #processes = new SimulatedProcesses();
   readonly #records = new Records();
+  readonly #states = new Map<string, JobState>();
   readonly #faults: Faults;
   readonly #stillness: Stillness;
   readonly #steps = new Set<HeldSteps>();
@@ -96,6 +97,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
     });
     this.#front = new JobProcessor<J>({ ...this.#options, engine: this.#engine, clock: this.clock });
     this.#host = this.#newHost();
+    this.#engine.watch({ changed: (id, state) => this.#states.set(id, state), missed() {} });
   }
 
   /** The real one. After a crash of the host: the one that took over. */
@@ -143,11 +145,11 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
     const until = this.clock.monotonic() + toSeconds('within', within) * 1000;
     for (;;) {
       await this.#stillness.reach();
-      const status = await job.status();
-      if (isFinal(status.state)) return status;
+      const state = this.#states.get(job.id);
+      if (state === undefined || isFinal(state)) return job.status();
       if (!this.clock.fireNext(until - this.clock.monotonic())) {
         throw new Error(
-          `job ${job.id} (${job.name}): expected to be over within ${within} of simulated time, got ${pathOf(status)}`,
+          `job ${job.id} (${job.name}): expected to be over within ${within} of simulated time, got ${pathOf(await job.status())}`,
         );
       }
     }
@@ -209,13 +211,21 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
     this.restart();
   }
 
+  /** @internal Its state, as stored; of jobs that were submitted here. */
+  stateOf(job: Pick<Job, 'id'>): JobState | undefined {
+    return this.#states.get(job.id);
+  }
+
   /** @internal What was told of this job is kept no longer. */
   forget(job: Pick<Job, 'id'>): void {
     this.#records.forget(job.id);
+    this.#states.delete(job.id);
   }
 
   /** @internal Another processor on the engine, in place of the one that is no more. */
   restart(): void {
+    // Also one that was stopped: it is told of nothing any more.
+    this.#host.calls.die();
     this.#host = this.#newHost();
     this.start().catch((error) => this.#broken.push(`another processor could not start: ${error.message}`));
   }

@@ -63,7 +63,7 @@ export class Drive {
   #options(): SubmitOptions {
     const { clock } = this.#runtime;
     const act = this.#act;
-    const on = (is: boolean, seconds = 2) => (is ? seconds : Infinity);
+    const on = (is: boolean, seconds = 0.5) => (is ? seconds : Infinity);
     const waits = this.#rest !== null && act === null;
     return {
       ...this.#job.submit,
@@ -72,11 +72,11 @@ export class Drive {
       ...('chunks' in this.#job.definition ? { progressTimeoutSeconds: on(act === 'timeout progress') } : {}),
       queueTimeoutSeconds: on(this.#rest === 'queue timeout'),
       deadlineSeconds: on(act === 'timeout deadline' || (waits && this.#rest === 'deadline')),
-      graceSeconds: 1,
+      graceSeconds: 0.2,
       retry: {
         maxAttempts: this.#path.maxAttempts,
         on: ['failed', 'timedOut'],
-        backoff: { kind: 'fixed', seconds: this.#rest === null ? 1 : 60, jitter: 0 },
+        backoff: { kind: 'fixed', seconds: this.#rest === null ? 0.1 : 60, jitter: 0 },
       },
       ...(waits ? { startAfter: new Date(clock.now() + 3_600_000) } : {}),
     };
@@ -87,26 +87,35 @@ export class Drive {
     const until = clock.monotonic() + mostSeconds * 1000;
     for (;;) {
       await this.#runtime.untilIdle();
-      const status = await job.status();
-      if (isFinal(status.state)) return;
+      const state = this.#runtime.stateOf(job);
+      if (state !== undefined && isFinal(state)) return;
       if (this.#struck !== null && !this.#hasActed) this.#ask(job);
-      else if (status.isUnconfirmed && this.#kinds.has('gone late') && this.#struck?.isAlive)
-        await this.#goLate(this.#struck);
-      else if (this.#kinds.has('cancel too') && !this.#hasCancelledToo && status.stop?.rung === 'grace') {
-        this.#hasCancelledToo = true;
-        this.#asked.push(job.cancel());
-        await this.#runtime.untilIdle();
-        this.#cancelledToo.resolve();
-      } else if (
-        this.#rest !== null &&
-        !this.#hasRested &&
-        (this.#act === null || status.state === 'retrying')
-      ) {
+      else if (state === 'stopping' && (await this.#actWhileStopping(job))) continue;
+      else if (this.#rest !== null && !this.#hasRested && (this.#act === null || state === 'retrying')) {
         this.#hasRested = true;
         await this.#askAtRest(job);
       } else if (!clock.fireNext(until - clock.monotonic()))
-        throw new Error(`it is not over after ${mostSeconds} s of simulated time: ${pathOf(status)}`);
+        throw new Error(
+          `it is not over after ${mostSeconds} s of simulated time: ${pathOf(await job.status())}`,
+        );
     }
+  }
+
+  async #actWhileStopping(job: Job): Promise<boolean> {
+    const isToGo = this.#kinds.has('gone late') && this.#struck?.isAlive;
+    const isToCancel = this.#kinds.has('cancel too') && !this.#hasCancelledToo;
+    if (!isToGo && !isToCancel) return false;
+    const { isUnconfirmed, stop } = await job.status();
+    if (isToGo && isUnconfirmed) {
+      await this.#goLate(this.#struck as SimulatedAttempt);
+      return true;
+    }
+    if (!isToCancel || stop?.rung !== 'grace') return false;
+    this.#hasCancelledToo = true;
+    this.#asked.push(job.cancel());
+    await this.#runtime.untilIdle();
+    this.#cancelledToo.resolve();
+    return true;
   }
 
   #reached(attempt: SimulatedAttempt, point: Point): Promise<void> | undefined {

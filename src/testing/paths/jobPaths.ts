@@ -1,27 +1,13 @@
 // A job's own code on every path that the chart of a job allows: what users call.
 
 import { isChunked } from '../../actors/jobCode.ts';
-import type { InputOf, JobDefinition, Jobs } from '../../runtime/definitions.ts';
-import { type AnyDefinition, isolationOf } from '../../runtime/definitions.ts';
-import { ConfigurationError, describeValue } from '../../runtime/errors.ts';
-import type { SubmitOptions } from '../../runtime/submission.ts';
+import { isolationOf, type JobDefinition, type Jobs } from '../../runtime/definitions.ts';
 import { TestProcessor } from '../testProcessor.ts';
+import { type ComparedOptions, comparedJob, type InputAndOptions } from './comparedJob.ts';
 import { Drive } from './drive.ts';
 import { judge } from './judge.ts';
 import { type ComparedJob, runUndisturbed, subjectName, type Undisturbed } from './undisturbed.ts';
 import { describePath, type WalkedPath, walk } from './walk.ts';
-
-/** How runs of one job are compared. */
-export interface ComparedOptions {
-  /** Settings of each run, such as `chunkSize`. Timeouts and retries are those of the path. */
-  submit?: Pick<SubmitOptions, 'chunkSize'>;
-  /** The part of a row that is the same in every run: `({ attempt, ...row }) => row`. Default: the whole row. */
-  row?: (row: never) => unknown;
-  /** The same of the result. */
-  result?: (result: never) => unknown;
-  /** Real seconds that the job's code may take from one point to the next. Default 5. */
-  patienceSeconds?: number;
-}
 
 /** One way through the life of a job. */
 export interface JobPath {
@@ -30,34 +16,6 @@ export interface JobPath {
   /** Takes the job along it. Rejects where it went another way, or something of it is lost, twice or other than undisturbed. */
   run(): Promise<void>;
 }
-
-/** @internal What definitions and options of one job say, checked. */
-export function comparedJob(definition: unknown, input: unknown, options: ComparedOptions): ComparedJob {
-  if (
-    typeof definition !== 'object' ||
-    definition === null ||
-    !('run' in definition || 'chunks' in definition)
-  )
-    throw new ConfigurationError(
-      'definition',
-      'a job of defineJob or defineChunkedJob',
-      describeValue(definition),
-    );
-  const { submit = {}, row = (value: unknown) => value, result = (value: unknown) => value } = options;
-  for (const [field, value] of Object.entries({ row, result }))
-    if (typeof value !== 'function') throw new ConfigurationError(field, 'a function', describeValue(value));
-  return {
-    definition: definition as AnyDefinition,
-    input,
-    submit,
-    row: row as (row: unknown) => unknown,
-    result: result as (result: unknown) => unknown,
-  };
-}
-
-/** The input of a definition; it may be left out where there is none. */
-export type InputAndOptions<D, O> =
-  undefined extends InputOf<D> ? [input?: InputOf<D>, options?: O] : [input: InputOf<D>, options?: O];
 
 /**
  * Every path that the chart of a job allows when one thing happens to its first attempt, at each stage of it: each timeout, a
@@ -69,27 +27,30 @@ export type InputAndOptions<D, O> =
  * The paths share a processor, and run one after the other. The job must complete when it is not disturbed, in the same way
  * each time.
  */
-export function jobPaths<D extends JobDefinition<never, unknown>>(
+export function jobPaths<D extends Jobs[string]>(
   definition: D,
   ...[input, options = {}]: InputAndOptions<D, ComparedOptions>
 ): JobPath[] {
   const job = comparedJob(definition, input, options);
-  const { patienceSeconds = 5 } = options;
+  const { patienceSeconds = 5, freshModules = false } = options;
   const subject = { isChunked: isChunked(job.definition), isolation: isolationOf(job.definition) };
-  const runs = new PathRuns(job, patienceSeconds);
+  const runs = new PathRuns(job, { patienceSeconds, freshModules });
   return walk(subject).map((path) => ({ description: describePath(path), run: () => runs.run(path) }));
 }
 
 class PathRuns {
   readonly #job: ComparedJob;
-  readonly #patienceSeconds: number;
+  readonly #options: Required<Pick<ComparedOptions, 'patienceSeconds' | 'freshModules'>>;
   #runtime: Promise<TestProcessor<Jobs>> | null = null;
   #undisturbed: Promise<Undisturbed> | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(job: ComparedJob, patienceSeconds: number) {
+  constructor(
+    job: ComparedJob,
+    options: Required<Pick<ComparedOptions, 'patienceSeconds' | 'freshModules'>>,
+  ) {
     this.#job = job;
-    this.#patienceSeconds = patienceSeconds;
+    this.#options = options;
   }
 
   /** One after the other, also where tests are run side by side: they have one time. */
@@ -120,7 +81,7 @@ class PathRuns {
   #start(): Promise<TestProcessor<Jobs>> {
     return new TestProcessor<Jobs>({
       jobs: { [subjectName]: this.#job.definition as JobDefinition },
-      patienceSeconds: this.#patienceSeconds,
+      ...this.#options,
       logLevel: 'silent',
     }).start();
   }

@@ -22,6 +22,7 @@ export async function judge(
   return [
     ...judgeHistory(status, path),
     ...(await judgeChunks(runtime, handle)),
+    ...judgeFence(runtime, handle, path, undisturbed),
     ...(await judgeWork(runtime, handle, status, job, undisturbed)),
   ];
 }
@@ -72,6 +73,30 @@ export async function judgeChunks(runtime: TestProcessor<Jobs>, handle: Job): Pr
       );
   }
   return wrong;
+}
+
+/** Who lost its lease, and has a chunk to go, comes too late with it. */
+function judgeFence(
+  runtime: TestProcessor<Jobs>,
+  handle: Job,
+  { moves, stage }: WalkedPath,
+  { chunks }: Undisturbed,
+): string[] {
+  const isLost = moves.some(
+    ({ kind }) => typeof kind === 'object' && 'act' in kind && kind.act === 'lose lease',
+  );
+  const done = stage === 'start' ? 0 : stage === 'middle' ? Math.ceil(chunks / 2) : chunks - 1;
+  if (
+    !isLost ||
+    chunks === 0 ||
+    stage === 'result' ||
+    done >= chunks ||
+    runtime.record(handle).refused.length > 0
+  )
+    return [];
+  return [
+    'expected the late checkpoint of an attempt that had lost its lease to be refused, it was acknowledged',
+  ];
 }
 
 async function judgeWork(

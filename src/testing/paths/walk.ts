@@ -140,6 +140,10 @@ export function describePath({ moves, history, attempt }: WalkedPath): string {
   return `${said.length === 0 ? 'undisturbed' : said.join(', ')}: ${end}${retried}`;
 }
 
+function isDisturbed({ moves }: WalkedPath): boolean {
+  return moves.some(({ says }) => says !== null);
+}
+
 const known = new Map<string, readonly WalkedPath[]>();
 
 /** Of a job of this kind, those without a retry first; none twice. */
@@ -148,6 +152,8 @@ export function walk(subject: Subject): readonly WalkedPath[] {
   const paths = known.get(key) ?? [...walkWith(1, subject), ...walkWith(2, subject)];
   const byName = new Map(paths.toReversed().map((path) => [describePath(path), path]));
   const unique = [...byName.values()].toReversed();
+  // Where it fails undisturbed nothing else says more.
+  unique.sort((a, b) => Number(isDisturbed(a)) - Number(isDisturbed(b)));
   known.set(key, unique);
   return unique;
 }
