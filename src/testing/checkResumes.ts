@@ -35,10 +35,11 @@ export async function checkResumes<D extends Jobs[string]>(
   ...[input, options = {}]: InputAndOptions<D, ComparedOptions>
 ): Promise<ResumeReport> {
   const job = comparedJob(definition, input, options);
-  const { patienceSeconds = 5, freshModules = job.definition.module !== undefined } = options;
   const runtime = await new TestProcessor<Jobs>({
     jobs: { [subjectName]: job.definition as JobDefinition },
-    ...{ patienceSeconds, freshModules, logLevel: 'silent' },
+    freshModules: job.definition.module !== undefined,
+    ...job.machine,
+    logLevel: 'silent',
   }).start();
   const undisturbed = await runUndisturbed(runtime, job);
   const kills = killsOf(undisturbed.chunks, isChunked(job.definition));

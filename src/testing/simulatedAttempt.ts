@@ -36,6 +36,8 @@ export interface SimulatedMachine {
   tell(attempt: SimulatedAttempt, say: () => void): void;
   /** Nothing of it runs any more. */
   gone(attempt: SimulatedAttempt): void;
+  /** Whether code that was killed is unwound where it stands, unheard: its `finally` blocks run. Default: no line of it does. */
+  readonly unwinds?: boolean;
   /** The code to run. Default: that of its definition, as it is here. */
   codeOf?(attempt: SimulatedAttempt): JobCode | Promise<JobCode>;
 }
@@ -55,6 +57,7 @@ export class SimulatedAttempt implements AttemptHandle {
   readonly #port: AttemptPort;
   readonly #aborter = new AbortController();
   readonly #watchdog: SimulatedWatchdog;
+  readonly #killed = Promise.withResolvers<void>();
   #released = Promise.withResolvers<void>();
   #outcome: AttemptOutcome | null = null;
   #beatMs: number;
@@ -120,6 +123,8 @@ export class SimulatedAttempt implements AttemptHandle {
   end(exit: Exit): void {
     if (!this.isAlive) return;
     this.isAlive = false;
+    this.#killed.resolve();
+    this.#released.resolve();
     if (this.#beats !== null) this.#machine.clock.clearTimeout(this.#beats);
     this.#watchdog.rest();
     this.#machine.gone(this);
@@ -210,14 +215,16 @@ export class SimulatedAttempt implements AttemptHandle {
     const process: typeof code.process = async (chunk, context) => {
       this.chunk += 1;
       await this.#reach('chunk');
-      return code.process(chunk, context);
+      if (!this.#machine.unwinds) return code.process(chunk, context);
+      // Where it hangs in there, what is around it is unwound.
+      return Promise.race([code.process(chunk, context), this.#killed.promise.then(() => this.#death())]);
     };
     return Object.create(code, { process: { value: process } });
   }
 
   /** The dead go no further. */
   async #reach(point: Point): Promise<void> {
-    if (!this.isAlive) await never;
+    if (!this.isAlive) await this.#death();
     this.#isParked = true;
     try {
       await this.#machine.reached(this, point);
@@ -225,7 +232,11 @@ export class SimulatedAttempt implements AttemptHandle {
     } finally {
       this.#isParked = false;
     }
-    if (!this.isAlive) await never;
+    if (!this.isAlive) await this.#death();
+  }
+
+  #death(): Promise<never> {
+    return this.#machine.unwinds === true ? Promise.reject(new Error('the attempt was killed')) : never;
   }
 
   /** A dead attempt says nothing, and one whose loop does not turn neither. */

@@ -15,7 +15,7 @@ export interface SimulatedHostOptions<J extends Jobs> extends HostEngineEvents {
   readonly clock: SimulatedClock;
   readonly processes: SimulatedProcesses;
   readonly processor: Omit<ProcessorOptions<J>, 'engine' | 'clock'>;
-  readonly places: Pick<SimulatedPlacesOptions, 'reached' | 'codeOf' | 'launched' | 'gone'>;
+  readonly places: Pick<SimulatedPlacesOptions, 'reached' | 'codeOf' | 'unwinds' | 'launched' | 'gone'>;
 }
 
 export class SimulatedHost<J extends Jobs> {

@@ -18,6 +18,8 @@ export interface SimulatedPlacesOptions {
   tell?(attempt: SimulatedAttempt, say: () => void): void;
   /** The code that an attempt runs. Default: that of its definition, as it is here. */
   codeOf?(attempt: SimulatedAttempt): JobCode | Promise<JobCode>;
+  /** See SimulatedMachine. */
+  readonly unwinds?: boolean;
   /** Before its code runs; and when nothing of it does any more. */
   launched?(attempt: SimulatedAttempt): void;
   gone?(attempt: SimulatedAttempt): void;
@@ -63,9 +65,10 @@ export class SimulatedPlaces implements Places {
   prepare(): void {}
 
   launchIn(isolation: Isolation): Launch {
-    const { clock, reached, tell, codeOf, launched, gone } = this.#options;
+    const { clock, reached, tell, codeOf, unwinds = false, launched, gone } = this.#options;
     const machine: SimulatedMachine = {
       clock,
+      unwinds,
       reached: (attempt, point) => reached?.(attempt, point),
       tell: (attempt, say) => (tell === undefined ? say() : tell(attempt, say)),
       gone: (attempt) => {

@@ -34,6 +34,11 @@ export interface TestProcessorOptions<J extends Jobs>
   patienceSeconds?: number;
   /** Each attempt imports its job's file anew, as a process of its own does: what is kept in a variable is gone. Default false. */
   freshModules?: boolean;
+  /**
+   * Code that was killed is unwound where it stands: its `finally` blocks run, unheard, and give back the files and databases that
+   * the end of a process would free. Default false: no line of it runs any more.
+   */
+  unwind?: boolean;
   /** Of the lines in `lines`, a level of pino. Default `debug`; `silent` is faster. */
   logLevel?: string;
 }
@@ -60,6 +65,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
   /** Chunks that earlier attempts of the job had finished. */
   readonly #chunksBefore = new WeakMap<SimulatedAttempt, number>();
   readonly #freshModules: boolean;
+  readonly #unwind: boolean;
   /** Asks and is never started: it outlives the hosts. */
   readonly #front: JobProcessor<J>;
   readonly #broken: string[] = [];
@@ -69,7 +75,13 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
   watcher: ((attempt: SimulatedAttempt, point: Point) => Promise<void> | undefined) | null = null;
 
   constructor(given: TestProcessorOptions<J>) {
-    const { patienceSeconds = 5, freshModules = false, logLevel = 'debug', ...options } = given;
+    const {
+      patienceSeconds = 5,
+      freshModules = false,
+      unwind = false,
+      logLevel = 'debug',
+      ...options
+    } = given;
     for (const field of ['engine', 'durability', 'clock', 'logger', 'spares', 'onSlotsLost'])
       if (field in options)
         throw new ConfigurationError(
@@ -78,11 +90,13 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
           'one that is',
           'Leave it out.',
         );
-    if (typeof freshModules !== 'boolean')
-      throw new ConfigurationError('freshModules', 'true or false', describeValue(freshModules));
+    for (const [field, value] of Object.entries({ freshModules, unwind }))
+      if (typeof value !== 'boolean')
+        throw new ConfigurationError(field, 'true or false', describeValue(value));
     const { logger, lines } = testLog(logLevel);
     this.lines = lines;
     this.#freshModules = freshModules;
+    this.#unwind = unwind;
     this.#options = {
       ...{ telemetry: false, random: () => 0.5, keepCompletedSeconds: Infinity, keepFailedSeconds: Infinity },
       ...options,
@@ -294,6 +308,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
         reached: (attempt, point) => this.#reached(attempt, point),
         launched: (attempt) => this.#launched(attempt),
         gone: (attempt) => this.#alive.delete(attempt),
+        unwinds: this.#unwind,
         ...(this.#freshModules ? { codeOf: freshCode } : {}),
       },
       active: () => this.#stillness.active(),

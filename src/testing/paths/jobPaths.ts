@@ -32,25 +32,19 @@ export function jobPaths<D extends Jobs[string]>(
   ...[input, options = {}]: InputAndOptions<D, ComparedOptions>
 ): JobPath[] {
   const job = comparedJob(definition, input, options);
-  const { patienceSeconds = 5, freshModules = false } = options;
   const subject = { isChunked: isChunked(job.definition), isolation: isolationOf(job.definition) };
-  const runs = new PathRuns(job, { patienceSeconds, freshModules });
+  const runs = new PathRuns(job);
   return walk(subject).map((path) => ({ description: describePath(path), run: () => runs.run(path) }));
 }
 
 class PathRuns {
   readonly #job: ComparedJob;
-  readonly #options: Required<Pick<ComparedOptions, 'patienceSeconds' | 'freshModules'>>;
   #runtime: Promise<TestProcessor<Jobs>> | null = null;
   #undisturbed: Promise<Undisturbed> | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    job: ComparedJob,
-    options: Required<Pick<ComparedOptions, 'patienceSeconds' | 'freshModules'>>,
-  ) {
+  constructor(job: ComparedJob) {
     this.#job = job;
-    this.#options = options;
   }
 
   /** One after the other, also where tests are run side by side: they have one time. */
@@ -81,7 +75,7 @@ class PathRuns {
   #start(): Promise<TestProcessor<Jobs>> {
     return new TestProcessor<Jobs>({
       jobs: { [subjectName]: this.#job.definition as JobDefinition },
-      ...this.#options,
+      ...this.#job.machine,
       logLevel: 'silent',
     }).start();
   }

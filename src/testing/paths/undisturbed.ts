@@ -3,7 +3,7 @@
 import type { AnyDefinition, Jobs } from '../../runtime/definitions.ts';
 import type { SubmitOptions } from '../../runtime/submission.ts';
 import { pathOf } from '../assertions.ts';
-import type { TestProcessor } from '../testProcessor.ts';
+import type { TestProcessor, TestProcessorOptions } from '../testProcessor.ts';
 
 export interface Undisturbed {
   readonly chunks: number;
@@ -18,6 +18,8 @@ export interface ComparedJob {
   readonly definition: AnyDefinition;
   readonly input: unknown;
   readonly submit: SubmitOptions;
+  /** Where it runs. */
+  readonly machine: Pick<TestProcessorOptions<Jobs>, 'patienceSeconds' | 'freshModules' | 'unwind'>;
   /** The part of a row that is the same in every run. */
   row(row: unknown): unknown;
   /** The same of the result. */
