@@ -26,9 +26,7 @@ test('a mail server that does not answer is asked again, after ten minutes witho
   });
   const job = await runtime.submit('invoices', { customers: ['Alice', 'Carol', 'Dave'], mail });
   await runtime.advance('11m');
-  await expect(job).toHaveGone(
-    ...(['queued', 'running', 'stopping (progress)', 'retrying', 'running', 'completed'] as const),
-  );
+  await expect(job).toHaveGone('queued → running → stopping (progress) → retrying → running → completed');
   expect(got).toEqual(['Alice', 'Carol', 'Carol', 'Dave']);
   await runtime.stop();
   server.closeAllConnections();

@@ -30,9 +30,7 @@ test('a reconciliation whose code awaits what never comes goes on from its last 
   const job = await runtime.submit('neverSettles', input());
   // It waits for ever in the middle of its run; ten minutes without progress are too many.
   await runtime.advance('11m');
-  await expect(job).toHaveGone(
-    ...(['queued', 'running', 'stopping (progress)', 'retrying', 'running', 'completed'] as const),
-  );
+  await expect(job).toHaveGone('queued → running → stopping (progress) → retrying → running → completed');
   expect(await job.result()).toMatchObject({ matched: truth.matched, mismatched: truth.mismatched });
   await runtime.stop();
 });

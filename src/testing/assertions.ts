@@ -13,6 +13,9 @@ export type Subject = Pick<Job, 'status'> | JobStatus;
 /** A state, `'stopping'`; or with what led there, `'stopping (heartbeat)'`, `'stopping (cancel)'`. */
 export type PathStep = JobState | `${JobState} (${string})`;
 
+/** The same of a whole path, as `pathOf` writes it: `'queued → running → completed'`. */
+export type PathText = `${string} → ${string}`;
+
 /** How a job ended; only what is named is looked at. */
 export interface ExpectedEnd {
   timeout?: TimeoutKind | null;
@@ -61,7 +64,8 @@ async function statusOf(subject: Subject): Promise<JobStatus> {
 }
 
 /** Went through these states and no others, in this order, so far. */
-export async function checkGone(subject: Subject, steps: readonly PathStep[]): Promise<Check> {
+export async function checkGone(subject: Subject, given: readonly (PathStep | PathText)[]): Promise<Check> {
+  const steps = given.flatMap((step) => step.split(' → '));
   const { id, name, history } = await statusOf(subject);
   const actual = stepsOf(history);
   const fits = (index: number) => {
@@ -140,9 +144,9 @@ function assertCheck(check: Check): void {
 
 /**
  * Asserts that a job went through these states, and no others, so far:
- * `await assertGone(job, 'queued', 'running', 'stopping (heartbeat)', 'timedOut')`.
+ * `await assertGone(job, 'queued → running → stopping (heartbeat) → timedOut')`, or each as an argument of its own.
  */
-export async function assertGone(subject: Subject, ...steps: PathStep[]): Promise<void> {
+export async function assertGone(subject: Subject, ...steps: (PathStep | PathText)[]): Promise<void> {
   assertCheck(await checkGone(subject, steps));
 }
 

@@ -14,6 +14,7 @@ export {
   assertProvenStopped,
   type ExpectedEnd,
   type PathStep,
+  type PathText,
   pathOf,
   type Subject,
 } from './assertions.ts';

@@ -14,13 +14,14 @@ import {
   checkProvenStopped,
   type ExpectedEnd,
   type PathStep,
+  type PathText,
   type Subject,
 } from './assertions.ts';
 
 /** What they add to `expect`. A job is asked for its status, so they are awaited. */
 export interface JobMatchers {
-  /** Went through these states and no others, so far: `await expect(job).toHaveGone('queued', 'running', 'completed')`. */
-  toHaveGone(...steps: PathStep[]): Promise<void>;
+  /** Went through these states and no others, so far: `await expect(job).toHaveGone('queued → running → completed')`, or each as an argument of its own. */
+  toHaveGone(...steps: (PathStep | PathText)[]): Promise<void>;
   /** Is in this final state: `await expect(job).toEndAs('timedOut', { timeout: 'job' })`. */
   toEndAs(state: JobState, expected?: ExpectedEnd): Promise<void>;
   /** An attempt had to be stopped, and nothing of any runs any more. */
@@ -44,7 +45,7 @@ async function answer(this: { isNot: boolean }, checking: Promise<Check>) {
 }
 
 expect.extend({
-  toHaveGone(job: Subject, ...steps: PathStep[]) {
+  toHaveGone(job: Subject, ...steps: (PathStep | PathText)[]) {
     return answer.call(this, checkGone(job, steps));
   },
   toEndAs(job: Subject, state: JobState, expected: ExpectedEnd = {}) {

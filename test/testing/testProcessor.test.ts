@@ -36,7 +36,7 @@ const three = [{ n: 0 }, { n: 1 }, { n: 2 }];
 test('a job runs to its end without time passing', async () => {
   const job = await runtime.submit('sums', 3);
   await runtime.untilIdle();
-  await expect(job).toHaveGone('queued', 'running', 'completed');
+  await expect(job).toHaveGone('queued → running → completed');
   expect(await job.result()).toBe(3);
   expect(await rowsOf(job)).toEqual(three);
   expect(runtime.clock.monotonic()).toBe(0);
@@ -49,7 +49,7 @@ describe('a fault', () => {
     await runtime.untilIdle();
     expect((await job.status()).state).toBe('running');
     await runtime.advance('62s');
-    await expect(job).toHaveGone('queued', 'running', 'stopping (heartbeat)', 'retrying');
+    await expect(job).toHaveGone('queued → running → stopping (heartbeat) → retrying');
     await runtime.advance('29s');
     expect((await job.status()).state).toBe('retrying');
     await runtime.advance('1s');
@@ -76,7 +76,7 @@ describe('a fault', () => {
     const job = await runtime.submit('sums', 3);
     expect(await runtime.untilDone(job)).toMatchObject({ state: 'completed', attempt: 1 });
     expect(runtime.processor).not.toBe(before);
-    await expect(job).toHaveGone('queued', 'running', 'queued', 'running', 'completed');
+    await expect(job).toHaveGone('queued → running → queued → running → completed');
     expect(await job.result()).toBe(3);
     expect(await rowsOf(job)).toEqual(three);
   });
@@ -105,14 +105,7 @@ describe('a fault', () => {
     runtime.fault('hang', { chunk: 1, as: 'await' });
     const job = await runtime.submit('sums', 3);
     await runtime.untilDone(job);
-    await expect(job).toHaveGone(
-      'queued',
-      'running',
-      'stopping (heartbeat)',
-      'retrying',
-      'running',
-      'completed',
-    );
+    await expect(job).toHaveGone('queued → running → stopping (heartbeat) → retrying → running → completed');
   });
 
   test('clockJump: a deadline counts on the wall clock, a job timeout does not', async () => {
@@ -127,7 +120,7 @@ describe('a fault', () => {
     runtime.fault('fail', { chunk: 2, error: new Error('no more paper') });
     const job = await runtime.submit('sums', 3);
     await runtime.untilDone(job);
-    await expect(job).toHaveGone('queued', 'running', 'retrying', 'running', 'completed');
+    await expect(job).toHaveGone('queued → running → retrying → running → completed');
   });
 
   test('that is released before it is ended was no fault', async () => {
@@ -136,7 +129,7 @@ describe('a fault', () => {
     await runtime.advance('10s');
     hang.release();
     await runtime.untilIdle();
-    await expect(job).toHaveGone('queued', 'running', 'completed');
+    await expect(job).toHaveGone('queued → running → completed');
   });
 
   test.each([
@@ -173,7 +166,7 @@ describe('step by step', () => {
     const cancelled = job.cancel('by test');
     await runtime.untilDone(job);
     expect(await cancelled).toMatchObject({ state: 'cancelled', reason: 'by test' });
-    await expect(job).toHaveGone('queued', 'running', 'stopping (cancel)', 'cancelled');
+    await expect(job).toHaveGone('queued → running → stopping (cancel) → cancelled');
   });
 });
 
