@@ -37,6 +37,7 @@ export interface FaultOptions {
   clockJump: FaultPlace & { by: Duration };
 }
 
+/** Of `fault()`. */
 export type FaultName = keyof FaultOptions;
 
 /** A fault that was asked for. */

@@ -48,6 +48,7 @@ const longest = '30d';
 /** Simulated; a stop takes the stop budget and no more. */
 const stopSeconds = 86_400;
 
+/** What `testProcessor` answers with: the runtime, and what a test does to it. */
 export class TestProcessor<J extends Jobs> implements AsyncDisposable {
   /** Lines of the log: `WARN: Found 1 stuck job(s), forcing timeout`. */
   readonly lines: readonly string[];
@@ -215,6 +216,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
     return rows;
   }
 
+  /** As of the processor. */
   health(): Promise<Health> {
     return this.processor.health();
   }
@@ -264,6 +266,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
     return this.#stopping;
   }
 
+  /** `await using runtime = …` stops it. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
