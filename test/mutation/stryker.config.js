@@ -1,0 +1,20 @@
+// How Stryker mutates the charts and is answered by their tests: `npm run stryker`.
+
+/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
+export default {
+  testRunner: 'vitest',
+  vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
+  mutate: ['src/machines/*.ts'],
+  // TypeScript 7 has no programme that Stryker could ask to rewrite it; it extends nothing, so nothing is to be rewritten.
+  tsconfigFile: 'none',
+  // A chart is a value that is made when its file is loaded: all of it would be passed over.
+  ignoreStatic: false,
+  coverageAnalysis: 'perTest',
+  concurrency: 2,
+  ignorePatterns: ['docs', 'dist', 'bench', 'reconciled', 'coverage', '.stryker-tmp'],
+  // Types are checked by `npm run types`; a mutant that would not compile is a mutant all the same.
+  disableTypeChecks: false,
+  reporters: ['clear-text', 'json'],
+  clearTextReporter: { logTests: false, allowColor: false },
+  jsonReporter: { fileName: 'node_modules/.cache/stryker/machines.json' },
+};
