@@ -3,7 +3,7 @@
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   testRunner: 'vitest',
-  vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
+  vitest: { configFile: 'test/mutation/charts.vitest.ts', related: false },
   mutate: ['src/machines/*.ts'],
   // TypeScript 7 has no programme that Stryker could ask to rewrite it; it extends nothing, so nothing is to be rewritten.
   tsconfigFile: 'none',
@@ -14,7 +14,7 @@ export default {
   ignorePatterns: ['docs', 'dist', 'bench', 'reconciled', 'coverage', '.stryker-tmp'],
   // Types are checked by `npm run types`; a mutant that would not compile is a mutant all the same.
   disableTypeChecks: false,
-  reporters: ['clear-text', 'json'],
+  reporters: ['clear-text', 'json', 'progress-append-only'],
   clearTextReporter: { logTests: false, allowColor: false },
   jsonReporter: { fileName: 'node_modules/.cache/stryker/machines.json' },
 };

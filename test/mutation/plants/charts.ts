@@ -32,7 +32,12 @@ export const charts: Plant[] = [
     file: 'src/actors/chunkProcessor.ts',
     find: "else if (command.type === 'stop.terminate') handle?.terminate();",
     put: "else if (command.type === 'stop.terminate') { handle?.terminate(); live.over(); }",
-    caughtBy: [],
+    caughtBy: [
+      {
+        file: 'test/runtime/processes.test.ts',
+        test: 'the slot of a job that is being ended is held until nothing of its group runs',
+      },
+    ],
   },
   {
     name: 'unconfirmed-frees-its-slot',
@@ -79,7 +84,7 @@ export const charts: Plant[] = [
     file: 'src/actors/engineWrites.ts',
     find: 'await engine.recordIntent(jobId, token, intent);',
     put: '',
-    caughtBy: [],
+    caughtBy: [timeouts('a cancel outlives its host')],
   },
   {
     name: 'heartbeat-not-rearmed',
@@ -109,7 +114,7 @@ export const charts: Plant[] = [
     file: 'src/actors/foldChunks.ts',
     find: 'if (chunk.length === 0) {',
     put: 'if (chunk.length < 0) {',
-    caughtBy: [],
+    caughtBy: [timeouts('of the progress is not put off by empty chunks, which are signs of life')],
   },
   {
     name: 'deadline-by-delay-alone',
@@ -120,7 +125,7 @@ export const charts: Plant[] = [
     put: '',
     caughtBy: [
       table('looks at the wall clock first when the delay of its deadline is over'),
-      timeouts('of the deadline counts all attempts together, by the wall clock'),
+      timeouts('of the deadline is not early where the wall clock was set back while an attempt ran'),
     ],
   },
   {

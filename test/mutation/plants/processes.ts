@@ -28,7 +28,7 @@ export const realWorld: Plant[] = [
     file: 'src/actors/systemClock.ts',
     find: 'Math.min(Math.ceil(left), longestMs)',
     put: 'Math.ceil(left)',
-    caughtBy: [clock('of a job of years times it out then')],
+    caughtBy: [clock('of years fires at its time, not at once and not before')],
   },
   {
     name: 'judged-before-messages',
@@ -55,7 +55,7 @@ export const realWorld: Plant[] = [
     file: watchdog,
     find: 'const clock = patientClock(systemClock);',
     put: 'const clock = systemClock;',
-    caughtBy: [absent('that was stopped with all its children, as a container is')],
+    caughtBy: [absent('that was stopped with all its children for longer than their watchdogs wait')],
   },
   {
     name: 'watchdog-does-not-count',
@@ -91,7 +91,7 @@ export const realWorld: Plant[] = [
     file: 'src/actors/isolation/processChild.ts',
     find: 'await untilGroupGone(pid);',
     put: '',
-    caughtBy: [processes('the whole group is killed, grandchildren that ignore SIGTERM included')],
+    caughtBy: [processes('a child that a job leaves behind is gone when the job is over')],
   },
   {
     name: 'exit-before-last-words',

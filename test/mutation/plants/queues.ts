@@ -8,7 +8,10 @@ const limitStore = 'src/engines/sqlite/limitStore.ts';
 const memoryTests = (test: string): Catcher => ({ file: 'test/engines/memory.test.ts', test });
 const sqliteTests = (test: string): Catcher => ({ file: 'test/engines/sqlite.test.ts', test });
 
-const lives = 'hold over random lives of random jobs';
+const ofName = 'of a name no more are alive than its limit, and one that ends lets one start';
+const ofKey = 'of a key no more are alive than its limit, and one that ends lets one start';
+const wholeSpan = 'a rate looks back over its whole span, wherever on the clock that began';
+const dueAgain = 'times out at rest by its deadline, and no more by its queue timeout';
 const limits = 'never more attempts alive than the limits allow';
 const rates = 'within no span of a rate do more attempts begin';
 const deadline = 'every job with a deadline is over by then';
@@ -22,7 +25,7 @@ export const queues: Plant[] = [
     file: memory,
     find: 'if (held + group.heads.size >= next.keyLimit) {',
     put: 'if (held + group.heads.size > next.keyLimit) {',
-    caughtBy: [memoryTests(lives)],
+    caughtBy: [memoryTests(ofKey)],
   },
   {
     name: 'sqlite-key-limit-off-by-one',
@@ -31,7 +34,7 @@ export const queues: Plant[] = [
     file: limitStore,
     find: 'if (held + count(stages.slot) >= next.keyLimit) {',
     put: 'if (held + count(stages.slot) > next.keyLimit) {',
-    caughtBy: [sqliteTests(lives)],
+    caughtBy: [sqliteTests(ofKey)],
   },
   {
     name: 'memory-name-limit-ignored',
@@ -41,7 +44,7 @@ export const queues: Plant[] = [
     find: 'const alive = concurrency === Infinity ? 0 : [...this.#live].filter((row) => row.name === name).length;',
     put: 'const alive = 0;',
     caughtBy: [
-      memoryTests(lives),
+      memoryTests(ofName),
       {
         file: 'test/runtime/limits.test.ts',
         test: 'of a name with a concurrency no more are alive, and others take the slots',
@@ -55,31 +58,25 @@ export const queues: Plant[] = [
     file: limitStore,
     find: 'concurrency - this.#alive(name)',
     put: 'concurrency',
-    caughtBy: [sqliteTests(lives)],
+    caughtBy: [sqliteTests(ofName)],
   },
   {
     name: 'memory-rate-by-bucket',
-    fault: 'memory: a rate counts what began in the same minute of the clock, and not in the last',
+    fault: 'memory: a rate counts what began in the same stretch of the clock, and not in the last',
     promise: rates,
     file: memory,
     find: '.filter((at) => at > now - rate.ms);',
     put: '.filter((at) => at >= now - (now % rate.ms));',
-    caughtBy: [
-      memoryTests(lives),
-      {
-        file: 'test/runtime/limits.test.ts',
-        test: 'within no span of a rate do more begin, and nobody waits for longer than it',
-      },
-    ],
+    caughtBy: [memoryTests(wholeSpan)],
   },
   {
     name: 'sqlite-rate-by-bucket',
-    fault: 'sqlite: a rate counts what began in the same minute of the clock, and not in the last',
+    fault: 'sqlite: a rate counts what began in the same stretch of the clock, and not in the last',
     promise: rates,
     file: limitStore,
     find: 'since: at.now - rate.ms,',
     put: 'since: at.now - (at.now % rate.ms) - 1,',
-    caughtBy: [sqliteTests(lives)],
+    caughtBy: [sqliteTests(wholeSpan)],
   },
   {
     name: 'priority-ignored',
@@ -109,7 +106,7 @@ export const queues: Plant[] = [
     file: memory,
     find: 'return (dueAtRest(row) ?? Infinity) <= now;',
     put: 'return row.startedAt === null && (dueAtRest(row) ?? Infinity) <= now;',
-    caughtBy: [memoryTests('a retry starts after its pause, with its deadline still ahead')],
+    caughtBy: [memoryTests(dueAgain)],
   },
   {
     name: 'sqlite-deadline-ignored-on-recovery',
@@ -118,7 +115,7 @@ export const queues: Plant[] = [
     file: sqlite,
     find: 'WHEN startedAt IS NOT NULL AND NOT ${isFresh} THEN deadlineAt',
     put: 'WHEN startedAt IS NOT NULL AND NOT ${isFresh} THEN NULL',
-    caughtBy: [sqliteTests('a retry starts after its pause, with its deadline still ahead')],
+    caughtBy: [sqliteTests(dueAgain)],
   },
   {
     name: 'memory-attempt-used-up',
