@@ -51,7 +51,7 @@ interface Verdict {
   seconds: number;
 }
 
-let verdicts: Verdict[] = [];
+const verdicts: Verdict[] = [];
 const began = performance.now();
 try {
   const sound = await passesWithoutFaults();
@@ -84,10 +84,14 @@ async function passesWithoutFaults(): Promise<readonly TestRun[]> {
   const wrong = [
     ...broken,
     ...tests.filter(({ outcome }) => outcome === 'failed').map(({ file, name }) => `${file}: ${name}`),
-    ...wanted.filter((one) => meant(tests, one).length === 0).map(({ file, test }) => `no test: ${file}: ${test}`),
+    ...wanted
+      .filter((one) => meant(tests, one).length === 0)
+      .map(({ file, test }) => `no test: ${file}: ${test}`),
   ];
   if (hung || wrong.length > 0) {
-    console.error(['without a fault these fail:', ...new Set(wrong), ...(hung ? ['it did not end'] : [])].join('\n  '));
+    console.error(
+      ['without a fault these fail:', ...new Set(wrong), ...(hung ? ['it did not end'] : [])].join('\n  '),
+    );
     copy.remove();
     process.exit(1);
   }
@@ -98,8 +102,8 @@ async function passesWithoutFaults(): Promise<readonly TestRun[]> {
 async function tried(plant: Plant, sound: readonly TestRun[]): Promise<Verdict> {
   const usualMs = plant.caughtBy.flatMap((one) => meant(sound, one)).reduce((sum, { ms }) => sum + ms, 0);
   const restore = copy.plant(plant);
-  // Of three times what it takes without the fault, and the start of the run.
-  const { tests, broken, hung, ms } = await runTests(copy, plant.caughtBy, 30_000 + 3 * usualMs);
+  // Three times what it takes without the fault, and the start of the run.
+  const { tests, broken, hung, ms } = await runTests(copy, plant.caughtBy, 15_000 + 3 * usualMs);
   restore();
   const failed = tests.filter(({ outcome }) => outcome === 'failed');
   const blind = hung ? [] : plant.caughtBy.filter((one) => meant(failed, one).length === 0);

@@ -1,6 +1,8 @@
 // How Stryker mutates the charts and is answered by their tests: `npm run stryker`.
 
-/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 export default {
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutation/charts.vitest.ts', related: false },
@@ -11,7 +13,11 @@ export default {
   ignoreStatic: false,
   coverageAnalysis: 'perTest',
   concurrency: 2,
-  ignorePatterns: ['docs', 'dist', 'bench', 'reconciled', 'coverage', '.stryker-tmp'],
+  // Not in the checkout, where a second copy of its configuration would stop the linter.
+  tempDirName: join(tmpdir(), 'unstuck-stryker'),
+  // A mutant that waits for ever is found; one that a busy machine slows down is not taken for it.
+  timeoutMS: 20_000,
+  ignorePatterns: ['docs', 'dist', 'bench', 'reconciled', 'coverage'],
   // Types are checked by `npm run types`; a mutant that would not compile is a mutant all the same.
   disableTypeChecks: false,
   reporters: ['clear-text', 'json', 'progress-append-only'],

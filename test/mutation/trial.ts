@@ -45,7 +45,7 @@ export async function runTests(
   const outputFile = join(copy.path, 'trial.json');
   rmSync(outputFile, { force: true });
   const files = [...new Set(wanted.map(({ file }) => file))];
-  const names = [...new Set(wanted.map(({ test }) => RegExp.escape(test)))];
+  const names = [...new Set(wanted.map(({ test }) => escaped(test)))];
   const began = performance.now();
   const vitest = spawn(
     process.execPath,
@@ -87,4 +87,8 @@ export async function runTests(
 /** Of a run, the tests that this one means. */
 export function meant(tests: readonly TestRun[], { file, test }: Catcher): TestRun[] {
   return tests.filter((run) => run.file === file && run.name.includes(test));
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }

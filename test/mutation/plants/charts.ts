@@ -47,7 +47,9 @@ export const charts: Plant[] = [
     find: 'this.#zombies.set(live.attempt.start.token, live.job);',
     put: 'live.attempt.over();',
     caughtBy: [
-      timeouts('without a retry is final, its slot held, its late result refused, health degraded until it ends'),
+      timeouts(
+        'without a retry is final, its slot held, its late result refused, health degraded until it ends',
+      ),
     ],
   },
   {
@@ -57,7 +59,9 @@ export const charts: Plant[] = [
     file: 'src/actors/chunkProcessor.ts',
     find: "if (command.type === 'stop.refuse') isRefused = true;",
     put: "if (command.type === 'stop.refuse') return;",
-    caughtBy: [timeouts('waiting to be retried: its late heartbeats and checkpoints are refused, and logged')],
+    caughtBy: [
+      timeouts('waiting to be retried: its late heartbeats and checkpoints are refused, and logged'),
+    ],
   },
   {
     name: 'called-completed-before-stored',
@@ -75,7 +79,9 @@ export const charts: Plant[] = [
     file: 'src/actors/chunkProcessor.ts',
     find: 'await commit(checkpoint, rows, items);',
     put: 'commit(checkpoint, rows, items).catch(() => {});',
-    caughtBy: [trouble('checkpoints fail: the chunk is kept, not run again, and stored when the engine answers')],
+    caughtBy: [
+      trouble('checkpoints fail: the chunk is kept, not run again, and stored when the engine answers'),
+    ],
   },
   {
     name: 'stop-not-stored',
@@ -137,7 +143,10 @@ export const charts: Plant[] = [
     put: 'return true;',
     caughtBy: [
       table('fails where the pause would pass the deadline'),
-      { file: 'test/runtime/retries.test.ts', test: 'a pause that would pass the deadline is not waited for' },
+      {
+        file: 'test/runtime/retries.test.ts',
+        test: 'a pause that would pass the deadline is not waited for',
+      },
     ],
   },
   {
@@ -180,7 +189,10 @@ export const charts: Plant[] = [
     find: "draining: { always: { guard: 'isIdle', target: 'drained' } },",
     put: "draining: { always: { target: 'drained' } },",
     caughtBy: [
-      { file: 'test/machines/supervisor.test.ts', test: 'drained means nothing alive, whatever was under way' },
+      {
+        file: 'test/machines/supervisor.test.ts',
+        test: 'drained means nothing alive, whatever was under way',
+      },
     ],
   },
   {
@@ -199,6 +211,8 @@ export const charts: Plant[] = [
     file: 'src/runtime/liveJobs.ts',
     find: "if (!held) live.actor.send({ type: 'lease.lost' });",
     put: 'if (!held) return;',
-    caughtBy: [trouble('an attempt whose lease is lost is asked to stop, though no rung came before the last')],
+    caughtBy: [
+      trouble('an attempt whose lease is lost is asked to stop, though no rung came before the last'),
+    ],
   },
 ];

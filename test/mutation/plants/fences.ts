@@ -95,8 +95,8 @@ export const fences: Plant[] = [
     fault: 'memory: an attempt that is taken over keeps its token',
     promise: 'what an owner that was given up still writes is refused',
     file: memory,
-    find: 'const adopted = `${this.#attempts}-${crypto.randomUUID()}`;',
-    put: 'const adopted = token;',
+    find: 'const adopted = ',
+    put: 'const adopted = token ?? ',
     caughtBy: adopted.memory,
   },
   {
@@ -104,8 +104,8 @@ export const fences: Plant[] = [
     fault: 'sqlite: an attempt that is taken over keeps its token',
     promise: 'what an owner that was given up still writes is refused',
     file: sqlite,
-    find: 'const adopted = `${job.seq}.${job.attempt}-${randomUUID()}`;',
-    put: 'const adopted = token;',
+    find: 'const adopted = ',
+    put: 'const adopted = token ?? ',
     caughtBy: adopted.sqlite,
   },
   {
