@@ -20,7 +20,6 @@ export default {
   ignorePatterns: ['docs', 'dist', 'bench', 'reconciled', 'coverage'],
   // Types are checked by `npm run types`; a mutant that would not compile is a mutant all the same.
   disableTypeChecks: false,
-  reporters: ['clear-text', 'json', 'progress-append-only'],
-  clearTextReporter: { logTests: false, allowColor: false },
+  reporters: ['json', 'progress-append-only'],
   jsonReporter: { fileName: 'node_modules/.cache/stryker/machines.json' },
 };
