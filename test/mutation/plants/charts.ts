@@ -84,6 +84,15 @@ export const charts: Plant[] = [
     ],
   },
   {
+    name: 'retry-from-the-start',
+    fault: 'an attempt does not get the checkpoint of the one before',
+    promise: 'a retry resumes from the last checkpoint',
+    file: 'src/runtime/liveJobs.ts',
+    find: 'checkpoint: job.checkpoint,',
+    put: 'checkpoint: null,',
+    caughtBy: [{ file: 'test/runtime/retries.test.ts', test: 'a retry goes on from the checkpoint' }],
+  },
+  {
     name: 'stop-not-stored',
     fault: 'why an attempt is stopped is stored with its end, and not before',
     promise: 'a cancel is stored first: a host that dies in the grace does not undo it',

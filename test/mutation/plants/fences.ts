@@ -15,6 +15,8 @@ const fence = inBoth('is needed for checkpoint, beat, stop and settlement, and s
 const renewed = inBoth('lapses when its lease is over, and not while it beats');
 const adopted = inBoth('passes to whoever adopts it: the old token is stale, what was asked stays');
 const once = inBoth('stores a chunk once, though its write comes twice because the answer was lost');
+const final = inBoth('a job at rest is settled without one, a live or final one is not');
+const asked = inBoth('that was told to end is not set to run again by who has not heard it');
 const known = inBoth('answers a known idempotency key of the same name with the older job');
 
 export const fences: Plant[] = [
@@ -151,15 +153,30 @@ export const fences: Plant[] = [
     caughtBy: known.sqlite,
   },
   {
+    name: 'memory-final-state-changes',
+    fault: 'memory: a job that is over can be settled once more',
+    promise: 'a final state never changes',
+    file: memory,
+    find: "if (token === null && !isAtRest(row.state)) throw new StaleAttemptError(id, 'settlement');",
+    put: '',
+    caughtBy: final.memory,
+  },
+  {
+    name: 'sqlite-final-state-changes',
+    fault: 'sqlite: a job that is over can be settled once more',
+    promise: 'a final state never changes',
+    file: sqlite,
+    find: " AND (token IS NOT NULL OR state IN ('queued', 'retrying'))",
+    put: '',
+    caughtBy: final.sqlite,
+  },
+  {
     name: 'stop-undone',
     fault: 'a verdict sets a job to run again that was told to end',
     promise: 'what was asked of a job is not undone by who has not heard of it',
     file: 'src/engines/jobFacts.ts',
     find: 'return !isFinal(state) && intent !== null && mustEnd(intent);',
     put: 'return false;',
-    caughtBy: [
-      ...inBoth('that was told to end is not set to run again by who has not heard it').memory,
-      ...inBoth('that was told to end is not set to run again by who has not heard it').sqlite,
-    ],
+    caughtBy: [...asked.memory, ...asked.sqlite],
   },
 ];
