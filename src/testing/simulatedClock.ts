@@ -12,6 +12,12 @@ export class SimulatedClock implements Clock {
   #monotonic = 0;
   #wallOffset = Date.UTC(2026, 0, 1);
   #timers = new Set<Timer>();
+  readonly #settled: () => Promise<unknown>;
+
+  /** `settled`: resolves when everything that time has set off is done. */
+  constructor(settled: () => Promise<unknown> = settle) {
+    this.#settled = settled;
+  }
 
   now(): number {
     return this.#monotonic + this.#wallOffset;
@@ -62,13 +68,12 @@ export class SimulatedClock implements Clock {
     this.#monotonic += ms;
   }
 
-  /** `settled` is waited for between two timers. */
-  async advance(seconds: number, settled: () => Promise<unknown> = settle): Promise<void> {
+  async advance(seconds: number): Promise<void> {
     const target = this.#monotonic + seconds * 1000;
-    do await settled();
+    do await this.#settled();
     while (this.fireNext(target - this.#monotonic));
     this.pass(Math.max(0, target - this.#monotonic));
-    await settled();
+    await this.#settled();
   }
 
   /** Of those due at the same time, the one that was set first: so they stand in the set. */

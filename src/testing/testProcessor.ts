@@ -53,7 +53,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
   /** Lines of the log: `WARN: Found 1 stuck job(s), forcing timeout`. */
   readonly lines: readonly string[];
   /** Simulated time. Moved by `advance`, which sees to the rest. */
-  readonly clock = new SimulatedClock();
+  readonly clock = new SimulatedClock(() => this.#stillness.reach());
   readonly #options: Omit<ProcessorOptions<J>, 'engine' | 'clock'>;
   readonly #engine = new MemoryEngine();
   readonly #processes = new SimulatedProcesses();
@@ -140,7 +140,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
 
   /** So much time passes, timer by timer; what is ready to go on does so between them. */
   async advance(duration: Duration): Promise<void> {
-    await this.clock.advance(toSeconds('duration', duration), () => this.#stillness.reach());
+    await this.clock.advance(toSeconds('duration', duration));
   }
 
   /**
