@@ -8,7 +8,13 @@ import { pathOf } from './assertions.ts';
 import { difference } from './difference.ts';
 import { type ComparedOptions, comparedJob, type InputAndOptions } from './paths/comparedJob.ts';
 import { judgeChunks } from './paths/judge.ts';
-import { type ComparedJob, runUndisturbed, subjectName, type Undisturbed } from './paths/undisturbed.ts';
+import {
+  advice,
+  type ComparedJob,
+  runUndisturbed,
+  subjectName,
+  type Undisturbed,
+} from './paths/undisturbed.ts';
 import { TestProcessor } from './testProcessor.ts';
 
 /** What `checkResumes` has checked. */
@@ -94,13 +100,10 @@ async function runKilled(
   }
   const result = job.result(await handle.result());
   if (!isDeepStrictEqual(result, undisturbed.result))
-    return `result: ${difference(undisturbed.result, result)}. ${hint}`;
+    return `result: ${difference(undisturbed.result, result)}. ${advice}`;
   const rows = (await runtime.rows(handle)).map(job.row);
   if (!isDeepStrictEqual(rows, undisturbed.rows))
-    return `rows: ${difference(undisturbed.rows, rows)}. ${hint}`;
+    return `rows: ${difference(undisturbed.rows, rows)}. ${advice}`;
   const [wrong = null] = await judgeChunks(runtime, handle);
   return wrong;
 }
-
-const hint =
-  'What a job needs to go on must be in its checkpoint, and chunks() must begin from there; what differs by nature is left out by the options row and result.';

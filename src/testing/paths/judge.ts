@@ -7,7 +7,7 @@ import type { Job } from '../../runtime/job.ts';
 import type { JobStatus } from '../../runtime/status.ts';
 import { difference } from '../difference.ts';
 import type { TestProcessor } from '../testProcessor.ts';
-import type { ComparedJob, Undisturbed } from './undisturbed.ts';
+import { advice, type ComparedJob, type Undisturbed } from './undisturbed.ts';
 import type { Foretold, WalkedPath } from './walk.ts';
 
 /** What is wrong, in words. */
@@ -111,10 +111,12 @@ async function judgeWork(
   const isCompleted = status.state === 'completed';
   const expected = isCompleted ? undisturbed.rows : undisturbed.rows.slice(0, rows.length);
   if (!isDeepStrictEqual(rows, expected))
-    wrong.push(`rows: expected those of an undisturbed run, ${difference(expected, rows)}`);
+    wrong.push(`rows: expected those of an undisturbed run, ${difference(expected, rows)}. ${advice}`);
   if (!isCompleted) return wrong;
   const result = job.result(await handle.result());
   if (!isDeepStrictEqual(result, undisturbed.result))
-    wrong.push(`result: expected that of an undisturbed run, ${difference(undisturbed.result, result)}`);
+    wrong.push(
+      `result: expected that of an undisturbed run, ${difference(undisturbed.result, result)}. ${advice}`,
+    );
   return wrong;
 }

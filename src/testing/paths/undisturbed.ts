@@ -28,6 +28,10 @@ export interface ComparedJob {
 
 export const subjectName = 'job';
 
+/** For who reads that a run differs. */
+export const advice =
+  'What a job needs to go on must be in its checkpoint, and chunks() must begin from there; what differs by nature is left out by the options row and result.';
+
 /** Rejects where it does not complete. */
 export async function runUndisturbed(runtime: TestProcessor<Jobs>, job: ComparedJob): Promise<Undisturbed> {
   const handle = await runtime.submit(subjectName, job.input as never, job.submit);
