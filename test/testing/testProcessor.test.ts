@@ -1,9 +1,10 @@
 // The runtime on a simulated machine behaves as the real one does, and says what a test left behind.
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defineChunkedJob, defineJob, type Job } from '../../src/index.ts';
 import { type TestProcessor, testProcessor } from '../../src/testing/index.ts';
 import '../../src/testing/vitest.ts';
+import forgetful from '../fixtures/forgetful.ts';
 
 const sums = defineChunkedJob({
   module: import.meta.url,
@@ -201,6 +202,55 @@ test('real work is waited for while simulated time stands still', async () => {
   await real.advance('1h');
   expect(await job.result()).toBe('done');
   await real.stop();
+});
+
+test('timers that a test has put in place of the real ones do not matter', async () => {
+  vi.useFakeTimers();
+  try {
+    const job = await runtime.submit('sums', 3);
+    await runtime.advance('1h');
+    await expect(job).toEndAs('completed');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('attempts share the memory of the test, unless their modules are fresh', async () => {
+  const fresh = await testProcessor({ jobs: { forgetful }, freshModules: true });
+  const shared = await testProcessor({ jobs: { forgetful } });
+  const results: unknown[] = [];
+  for (const runtime of [fresh, shared]) {
+    runtime.fault('crash', { chunk: 3 });
+    const job = await runtime.submit('forgetful', [1, 2, 3], { retry: { maxAttempts: 2 } });
+    await runtime.untilDone(job);
+    results.push(await job.result());
+    await runtime.stop();
+  }
+  expect(results).toEqual([3, 6]);
+});
+
+test('code that was killed is unwound where it is told to be: what it holds is given back', async () => {
+  const said: string[] = [];
+  const holding = defineChunkedJob({
+    ...sums,
+    async *chunks(input: number, { checkpoint, attempt }) {
+      try {
+        for (let n = checkpoint; n < input; n += 1) yield [n];
+      } finally {
+        said.push(`attempt ${attempt} gives back`);
+      }
+    },
+    process: (chunk, context) =>
+      context.attempt === 1 ? new Promise<never>(() => {}) : sums.process(chunk, context),
+  });
+  for (const unwind of [false, true]) {
+    const runtime = await testProcessor({ jobs: { holding }, unwind, patienceSeconds: 0.1 });
+    const job = await runtime.submit('holding', 2, { jobTimeoutSeconds: 60 });
+    await runtime.advance('5m');
+    await expect(job).toEndAs('completed', { attempt: 2 });
+    await runtime.stop();
+  }
+  expect(said).toEqual(['attempt 2 gives back', 'attempt 1 gives back', 'attempt 2 gives back']);
 });
 
 describe('stop', () => {
