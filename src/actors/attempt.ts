@@ -64,3 +64,14 @@ export interface AttemptHandle {
 
 /** May throw where the attempt cannot be started. */
 export type Launch = (spec: AttemptSpec, port: AttemptPort) => AttemptHandle;
+
+/** Where attempts run: isolation/isolations.ts, or in a test what stands for it. */
+export interface Places {
+  /** Gets ready for the isolations that will be used. */
+  prepare(used: ReadonlySet<Isolation>): void;
+  launchIn(isolation: Isolation): Launch;
+  /** Ends what is left of an attempt whose owner is gone. Resolves when nothing of it runs on this machine. */
+  endGroup(group: ProcessGroup): Promise<void>;
+  /** Nothing that was kept ready is left. */
+  close(): Promise<void>;
+}

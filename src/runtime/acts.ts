@@ -2,7 +2,7 @@
 // is stored; alive here its actor is told; alive elsewhere the intent is stored for its owner to see.
 
 import type { Logger } from 'pino';
-import { endGroup } from '../actors/isolation/processGroup.ts';
+import type { Places } from '../actors/attempt.ts';
 import { toFailure } from '../actors/isolation/protocol.ts';
 import type { Clock } from '../engines/clock.ts';
 import {
@@ -32,6 +32,7 @@ export interface ActsHost extends Pick<JobAccess, 'engine' | 'watch'> {
   random(): number;
   readonly logger: Logger;
   readonly live: LiveJobs;
+  readonly places: Places;
   traces(): Traces;
   readonly observer: JobObserver;
   /** Names this processor as an owner. */
@@ -100,12 +101,12 @@ export class Acts {
    * this machine any more.
    */
   async recover(job: StoredJob): Promise<void> {
-    const { logger } = this.#host;
+    const { logger, places } = this.#host;
     const engine = await this.#host.engine();
     // First of all its writes are refused: an owner that lives after all must not settle what is done to it here.
     const token = await engine.adopt(job.id, job.token as string, this.#host.owner, adoptedMs);
     logger.warn({ jobId: job.id, owner: job.owner }, `job ${job.id} lost its owner`);
-    if (job.group !== null) await endGroup(job.group);
+    if (job.group !== null) await places.endGroup(job.group);
     const settled = await this.#settle(job, token, this.#verdictOfLoss(job));
     if (mayHaveBegun(job) && job.owner !== this.#host.owner) this.#host.traces().recovered(job, settled);
   }

@@ -4,6 +4,7 @@
 import { captureRejectionSymbol, EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
+import type { Places } from '../actors/attempt.ts';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import { isChunked } from '../actors/jobCode.ts';
 import type { NewJob, StoredJob } from '../engines/engine.ts';
@@ -72,7 +73,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   };
 
   readonly #options: ResolvedOptions;
-  readonly #isolations: Isolations;
+  readonly #places: Places;
   readonly #owner = `${hostname()}:${process.pid}:${uuid()}`;
   readonly #live: LiveJobs;
   readonly #acts: Acts;
@@ -99,7 +100,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
     this.chunkSize = defaults.chunkSize;
     this.jobTimeoutSeconds = defaults.jobTimeoutSeconds;
-    this.#isolations = new Isolations(this.#options.spares, library);
+    this.#places = this.#options.places ?? new Isolations(this.#options.spares, library);
     const jobLogger = logger.child({});
     this.#logTap = new LogTap(jobLogger);
     this.#telemetry = new Telemetry(telemetry, [...jobs.keys(), ...webhooks.definitions.keys()], {
@@ -119,7 +120,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       random,
       logger: jobLogger,
       traces,
-      launchIn: (isolation) => this.#isolations.launchIn(isolation),
+      launchIn: (isolation) => this.#places.launchIn(isolation),
       definitionOf: (name) => (jobs.get(name) ?? webhooks.definitions.get(name)) as AnyDefinition,
       slotFreed: (name, ms) => this.#supervision?.slotFreed(name, ms),
       beatSoon: () => this.#supervision?.beatSoon(),
@@ -145,6 +146,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       random,
       logger,
       live: this.#live,
+      places: this.#places,
       traces,
       observer: this.#telemetry.metrics,
       owner: this.#owner,
@@ -239,7 +241,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       keepFailedMs: this.#options.keepFailedSeconds * 1000,
       starts: (root) => this.#rootWatchers.tell(root),
     });
-    this.#isolations.prepare(new Set([...jobs.values()].map(isolationOf)));
+    this.#places.prepare(new Set([...jobs.values()].map(isolationOf)));
     this.#supervision.start();
     return this;
   }
@@ -264,7 +266,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     await Promise.all([...this.#atStop].map((end) => end()));
     this.#supervision?.stop();
     this.#live.stop();
-    await this.#isolations.close();
+    await this.#places.close();
     this.#telemetry.close();
     await this.#door.close();
   }

@@ -2,6 +2,7 @@
 
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { type Logger, pino } from 'pino';
+import type { Places } from '../actors/attempt.ts';
 import { isChunked } from '../actors/jobCode.ts';
 import { systemClock } from '../actors/systemClock.ts';
 import type { Clock } from '../engines/clock.ts';
@@ -29,6 +30,9 @@ export interface TelemetryOptions {
   meterProvider?: MeterProvider;
   tracerProvider?: TracerProvider;
 }
+
+/** Of `unstuck/testing`: what attempts run in, in place of processes and threads. */
+export const placesOption = Symbol('unstuck.places');
 
 /** Of `new JobProcessor`. The settings are the defaults of its jobs. */
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
@@ -77,11 +81,8 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   clock?: Clock;
   /** For tests: what the jitter of retries is drawn from, 0 to 1. Default Math.random. */
   random?: () => number;
-}
-
-export interface TelemetryOptions {
-  meterProvider?: MeterProvider;
-  tracerProvider?: TracerProvider;
+  /** @internal */
+  [placesOption]?: Places;
 }
 
 export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
@@ -93,6 +94,8 @@ export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly telemetry: TelemetryOptions | false;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Null: processes, threads and this one. */
+  readonly places: Places | null;
   readonly settings: JobSettings;
   readonly environment: JobSettings;
 }
@@ -117,6 +120,7 @@ export function resolveOptions(
     telemetry,
     clock,
     random,
+    [placesOption]: places = null,
     ...settings
   } = options;
   checkKnown(options, [
@@ -161,6 +165,7 @@ export function resolveOptions(
     telemetry: checkTelemetry(telemetry),
     clock: time,
     random: random ?? Math.random,
+    places,
     settings,
     environment: environmentSettings(environment),
   });

@@ -12,7 +12,7 @@ import {
 } from '../../src/engines/engine.ts';
 import { jobStates } from '../../src/machines/states.ts';
 import type { StopIntent, Verdict } from '../../src/machines/verdict.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 
 export const settings: FrozenSettings = {
   jobTimeoutSeconds: 7200,

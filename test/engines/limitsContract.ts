@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Engine, NameLimits, NewJob, StoredJob } from '../../src/engines/engine.ts';
 import { placesAPoint } from '../../src/engines/jobFacts.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { settings, verdict } from './contract.ts';
 
 const limits: Record<string, NameLimits> = {

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { createActor, fromPromise } from 'xstate';
 import { monitorMachine } from '../../src/machines/monitor.ts';
-import { SimulatedClock, settle } from '../support/simulatedClock.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 
 test('sweeps each interval, never two at once', async () => {
   const clock = new SimulatedClock();

@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createActor, fromPromise } from 'xstate';
 import { type SupervisorEvent, supervisorMachine } from '../../src/machines/supervisor.ts';
-import { SimulatedClock, settle } from '../support/simulatedClock.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 
 type Move = 'submit' | 'end' | 'answer' | 'fail' | 'drain';
 

@@ -7,8 +7,8 @@ import { patientClock } from '../../src/actors/patientClock.ts';
 import { systemClock } from '../../src/actors/systemClock.ts';
 import type { Absence } from '../../src/engines/clock.ts';
 import { jobMachine } from '../../src/machines/job.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { input } from '../machines/explore.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
 
 /** A simulated clock on which this process was not there when `missing` says so. */
 class ClockWithAbsence extends SimulatedClock {

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { createActor } from 'xstate';
 import { createDueTimer } from '../../src/actors/dueTimer.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 
 test('what comes due while it is asking is seen to, though the answer knows it no more', async () => {
   const clock = new SimulatedClock();

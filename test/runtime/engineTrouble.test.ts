@@ -3,8 +3,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineChunkedJob, defineJob, JobProcessor } from '../../src/index.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 
 type Call = 'claim' | 'checkpoint' | 'settle' | 'beat';
 

@@ -16,7 +16,7 @@ import {
   type ProcessorOptions,
 } from '../../src/index.ts';
 import type { Limits } from '../../src/runtime/limits.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 
 interface Load {
   alive: number;

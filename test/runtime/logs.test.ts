@@ -4,9 +4,9 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineJob, JobProcessor } from '../../src/index.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import ways from '../fixtures/ways.ts';
 import { capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
 
 const flaky = defineJob({
   retry: { maxAttempts: 2 },

@@ -3,8 +3,8 @@
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defineChunkedJob, defineJob, type Job, JobProcessor, NonRetryableError } from '../../src/index.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import { capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 
 const { logger } = capturedLog();
 let clock: SimulatedClock;

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { ConfigurationError, defineJob, InputError, JobProcessor } from '../../src/index.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
 
 /** Loses the answer of the next tick, or fails all of them. */
 class FailingEngine extends MemoryEngine {

@@ -3,9 +3,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineChunkedJob, defineJob, type Job, JobProcessor } from '../../src/index.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import ways from '../fixtures/ways.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 import { wait } from '../support/spawnedHost.ts';
 
 let clock: SimulatedClock;

@@ -4,8 +4,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineJob, JobProcessor, type SubmitOptions } from '../../src/index.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
 
 const work = defineJob({ module: import.meta.url, run: () => null });
 

@@ -4,8 +4,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineChunkedJob, defineJob, type Job, JobProcessor, JobTimedOutError } from '../../src/index.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 
 let clock: SimulatedClock;
 let log: CapturedLog;

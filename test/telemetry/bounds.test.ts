@@ -9,7 +9,7 @@ import type { OpenJobs } from '../../src/engines/engine.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { ConfigurationError, defineJob, JobProcessor, type ProcessorOptions } from '../../src/index.ts';
 import { attribute, instruments } from '../../src/runtime/telemetry/instruments.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { Readings, valuesOf } from './readings.ts';
 
 const opened: JobProcessor<never>[] = [];

@@ -16,8 +16,8 @@ import {
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { ConfigurationError, defineJob, JobProcessor, type ProcessorOptions } from '../../src/index.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock } from '../support/simulatedClock.ts';
 import { recordOf, registerTracing, type SpanRecord, unregisterTracing } from './spanFile.ts';
 
 /** Keeps what ended, and counts what did not. */

@@ -9,8 +9,8 @@ import {
   NonRetryableError,
   type ProcessorOptions,
 } from '../../src/index.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import { capturedLog } from '../support/capturedLog.ts';
-import { SimulatedClock, settle } from '../support/simulatedClock.ts';
 import { answer, hang, Receiver, secret } from './receiver.ts';
 
 const fails = defineJob({

@@ -137,7 +137,7 @@ function relay(
 }
 
 /** Why a child that said no outcome is gone. */
-function failureOf(kind: Child['kind'], { failure, word, exitCode, signal }: Exit): StoredFailure {
+export function failureOf(kind: Child['kind'], { failure, word, exitCode, signal }: Exit): StoredFailure {
   if (failure !== undefined) return failure;
   if (word?.cause === 'memory') {
     return {

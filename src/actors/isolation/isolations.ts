@@ -1,16 +1,17 @@
 // The three places in which an attempt can run, and the children kept ready for two of them. One for each
 // processor: `close` leaves no process and no thread.
 
-import type { Isolation, Launch } from '../attempt.ts';
+import type { Isolation, Launch, Places } from '../attempt.ts';
 import type { Child } from './child.ts';
 import { launchInline } from './inlineAttempt.ts';
 import { runInChild } from './isolatedAttempt.ts';
 import { startProcess } from './processChild.ts';
+import { endGroup } from './processGroup.ts';
 import { toFailure } from './protocol.ts';
 import { Spares } from './spares.ts';
 import { startThread } from './threadChild.ts';
 
-export class Isolations {
+export class Isolations implements Places {
   readonly #spares: Record<'process' | 'thread', Spares>;
 
   /** `count`: how many of each to keep started ahead, with the module `warm` loaded. */
@@ -21,7 +22,7 @@ export class Isolations {
     };
   }
 
-  /** Starts the spares of the isolations that will be used. */
+  /** Starts their spares. */
   prepare(used: ReadonlySet<Isolation>): void {
     for (const isolation of used) if (isolation !== 'inline') this.#spares[isolation].fill();
   }
@@ -49,6 +50,8 @@ export class Isolations {
       };
     };
   }
+
+  readonly endGroup = endGroup;
 
   async close(): Promise<void> {
     await Promise.all(Object.values(this.#spares).map((spares) => spares.close()));

@@ -1,7 +1,7 @@
 // Time that moves only when a test says so. Between two timers everything that promises and the event loop
 // have waiting is done, so that a test sees what an app would after that time.
 
-import type { Clock } from '../../src/engines/clock.ts';
+import type { Clock } from '../engines/clock.ts';
 
 interface Timer {
   dueAt: number;

@@ -1,0 +1,220 @@
+// One attempt as if it ran in a process or thread of its own, though it runs in this one, on simulated time. It beats while
+// its event loop would, says nothing any more once it is dead, and its code then never goes on: not even a `finally` runs,
+// as after a kill. Its code can be held, or meet a fault, where it reaches one of the points.
+
+import type { AttemptHandle, AttemptPort, AttemptSpec, Isolation } from '../actors/attempt.ts';
+import { type AttemptHost, foldChunks } from '../actors/foldChunks.ts';
+import type { Exit } from '../actors/isolation/child.ts';
+import { failureOf } from '../actors/isolation/isolatedAttempt.ts';
+import { toFailure } from '../actors/isolation/protocol.ts';
+import { isChunked, type JobCode } from '../actors/jobCode.ts';
+import type { Clock } from '../engines/clock.ts';
+import type { ProcessGroup } from '../engines/engine.ts';
+import type { AttemptOutcome } from '../machines/verdict.ts';
+import { SimulatedWatchdog } from './simulatedWatchdog.ts';
+
+/**
+ * Where the code of an attempt can be held: before its first line; before a chunk is processed; when it has been, before its
+ * checkpoint is sent; when that is acknowledged, before the next chunk; when the outcome is there, before it is sent.
+ */
+export type Point = 'start' | 'chunk' | 'checkpoint' | 'acknowledged' | 'outcome';
+
+/**
+ * How code hangs. `await`: on a promise that never settles; its loop lives, it beats and sees the signal. `loop`: its event loop
+ * turns no more. `deaf`: the same in a native call, which SIGTERM or the end of a thread does not reach. `unkillable`: the
+ * kernel does not let it go.
+ */
+export type Hang = 'await' | 'loop' | 'deaf' | 'unkillable';
+
+/** What the attempt runs on. */
+export interface SimulatedMachine {
+  readonly clock: Clock;
+  /** Called wherever code can be held, and waited for. */
+  reached(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
+  /** Brings what the attempt says to its host. */
+  tell(attempt: SimulatedAttempt, say: () => void): void;
+  /** Nothing of it runs any more. */
+  gone(attempt: SimulatedAttempt): void;
+}
+
+const never = new Promise<never>(() => {});
+
+export class SimulatedAttempt implements AttemptHandle {
+  readonly spec: AttemptSpec;
+  readonly isolation: Isolation;
+  /** Null unless it has a process of its own. */
+  readonly group: ProcessGroup | null;
+  /** Chunks that this attempt has begun. */
+  chunk = 0;
+  isAlive = true;
+  hangs: Hang | null = null;
+  readonly #machine: SimulatedMachine;
+  readonly #port: AttemptPort;
+  readonly #aborter = new AbortController();
+  readonly #watchdog: SimulatedWatchdog;
+  #released = Promise.withResolvers<void>();
+  #outcome: AttemptOutcome | null = null;
+  #beatMs: number;
+  #beats: unknown = null;
+
+  constructor(
+    machine: SimulatedMachine,
+    isolation: Isolation,
+    group: ProcessGroup | null,
+    spec: AttemptSpec,
+    port: AttemptPort,
+  ) {
+    this.#machine = machine;
+    this.isolation = isolation;
+    this.group = group;
+    this.spec = spec;
+    this.#port = port;
+    this.#beatMs = spec.beatMs;
+    this.#watchdog = new SimulatedWatchdog(machine.clock, (kind) => {
+      machine.tell(this, () => port.expired(kind));
+      this.kill();
+    });
+    if (group !== null) port.started(group);
+    if (group !== null) this.#watchdog.watch(spec.limits);
+    this.#run();
+  }
+
+  /** From the next point on. Where it hangs already, in this other way. */
+  hang(hang: Hang): void {
+    this.hangs = hang;
+  }
+
+  /** What hung goes on. */
+  release(): void {
+    this.hangs = null;
+    this.#released.resolve();
+    this.#released = Promise.withResolvers<void>();
+  }
+
+  /** From now on it shows no sign of life more often than this. */
+  slowBeats(seconds: number): void {
+    this.#beatMs = seconds * 1000;
+    if (this.#beats !== null) this.#machine.clock.clearTimeout(this.#beats);
+    this.#beats = this.isAlive ? this.#beatLater() : null;
+  }
+
+  /** It ends where it is, as a process or thread ends that is killed or crashes. */
+  end(exit: Exit): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    if (this.#beats !== null) this.#machine.clock.clearTimeout(this.#beats);
+    this.#watchdog.rest();
+    this.#machine.gone(this);
+    const kind = this.isolation === 'thread' ? 'thread' : 'process';
+    const outcome = this.#outcome ?? { kind: 'failed', failure: failureOf(kind, exit) };
+    const { exitCode, signal } = exit;
+    this.#machine.tell(this, () =>
+      this.#port.ended(outcome, {
+        ...(exitCode === undefined ? {} : { exitCode }),
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    );
+  }
+
+  ask(reason: string): void {
+    if (!this.isAlive || !this.#turns()) return;
+    this.#say(() => this.#port.acknowledged());
+    this.#aborter.abort(new DOMException(reason, 'AbortError'));
+  }
+
+  terminate(): void {
+    if (this.isolation !== 'inline' && this.hangs !== 'deaf' && this.hangs !== 'unkillable')
+      this.end(this.isolation === 'process' ? { signal: 'SIGTERM' } : { exitCode: 1 });
+  }
+
+  kill(): void {
+    if (this.isolation === 'inline') {
+      this.ask('kill');
+      return;
+    }
+    if (this.hangs === 'unkillable' || (this.hangs === 'deaf' && this.isolation === 'thread')) return;
+    this.end(this.isolation === 'process' ? { signal: 'SIGKILL' } : { exitCode: 1 });
+  }
+
+  retime(): void {
+    if (!this.isAlive || this.group === null) return;
+    this.#watchdog.rewatch(this.spec.limits);
+    this.slowBeats(this.spec.beatMs / 1000);
+  }
+
+  /** Its event loop does. */
+  #turns(): boolean {
+    return this.hangs === null || this.hangs === 'await';
+  }
+
+  async #run(): Promise<void> {
+    const { spec } = this;
+    const host: AttemptHost = {
+      signal: this.#aborter.signal,
+      log: spec.log,
+      heartbeat: () => this.#say(() => this.#port.heartbeat()),
+      total: (items) => this.#say(() => this.#port.total(items)),
+      saveCheckpoint: async (checkpoint, rows, items) => {
+        await this.#reach('checkpoint');
+        this.#watchdog.sign('waiting');
+        await new Promise<void>((resolve, reject) => {
+          this.#say(() => this.#port.checkpoint(checkpoint, rows, items).then(resolve, reject));
+        });
+        this.#watchdog.sign('chunk');
+        await this.#reach('acknowledged');
+      },
+    };
+    try {
+      // Not in the chart's own step: the first lines of the code may take long, or call back.
+      await null;
+      if (this.isolation !== 'inline' && this.isAlive) this.#beat();
+      await this.#reach('start');
+      const result = await foldChunks(this.#held(spec.code), spec.start, host);
+      this.#outcome = { kind: 'completed', result };
+    } catch (error) {
+      this.#outcome = { kind: 'failed', failure: toFailure(error) };
+    }
+    const outcome = this.#outcome;
+    this.#outcome = null;
+    await this.#reach('outcome');
+    this.#outcome = outcome;
+    this.end(this.isolation === 'inline' ? {} : { exitCode: outcome.kind === 'completed' ? 0 : 1 });
+  }
+
+  /** The same code, held before each chunk. */
+  #held(code: JobCode): JobCode {
+    if (!isChunked(code)) return code;
+    const process: typeof code.process = async (chunk, context) => {
+      this.chunk += 1;
+      await this.#reach('chunk');
+      return code.process(chunk, context);
+    };
+    return Object.create(code, { process: { value: process } });
+  }
+
+  /** The dead go no further. */
+  async #reach(point: Point): Promise<void> {
+    if (!this.isAlive) await never;
+    await this.#machine.reached(this, point);
+    while (this.isAlive && this.hangs !== null) await this.#released.promise;
+    if (!this.isAlive) await never;
+  }
+
+  /** A dead attempt says nothing, and one whose loop does not turn neither. */
+  #say(say: () => void): void {
+    if (this.isAlive && this.#turns()) this.#machine.tell(this, say);
+  }
+
+  #beat(): void {
+    this.#beats = null;
+    if (this.#turns()) {
+      this.#say(() => this.#port.heartbeat());
+      this.#watchdog.sign('beat');
+    }
+    this.#beats = this.#beatLater();
+  }
+
+  #beatLater(): unknown {
+    return this.#machine.clock.setTimeout(() => this.#beat(), this.#beatMs);
+  }
+}

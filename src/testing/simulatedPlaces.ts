@@ -1,0 +1,98 @@
+// Processes and threads that are none: attempts of every isolation run here, on simulated time, and can be killed all the
+// same (simulatedAttempt.ts). What a machine does with its processes, as far as a processor sees it.
+
+import type { Isolation, Launch, Places } from '../actors/attempt.ts';
+import type { Clock } from '../engines/clock.ts';
+import type { ProcessGroup } from '../engines/engine.ts';
+import type { Point, SimulatedAttempt, SimulatedMachine } from './simulatedAttempt.ts';
+import { SimulatedAttempt as Attempt } from './simulatedAttempt.ts';
+
+export interface SimulatedPlacesOptions {
+  readonly clock: Clock;
+  /** Of all processors on one machine: process ids, and the attempts that are alive. */
+  readonly processes?: SimulatedProcesses;
+  /** Called wherever code can be held, and waited for. */
+  reached?(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
+  /** Brings what an attempt says to its host. Default: at once. */
+  tell?(attempt: SimulatedAttempt, say: () => void): void;
+}
+
+/** The process table of a simulated machine. */
+export class SimulatedProcesses {
+  readonly #byPid = new Map<number, SimulatedAttempt>();
+  #lastPid = 0;
+
+  nextGroup(startedAt: number): ProcessGroup {
+    this.#lastPid += 1;
+    return { boot: 'simulated', pid: this.#lastPid, startedAt: String(startedAt) };
+  }
+
+  add(attempt: SimulatedAttempt): void {
+    if (attempt.group !== null) this.#byPid.set(attempt.group.pid, attempt);
+  }
+
+  remove(attempt: SimulatedAttempt): void {
+    if (attempt.group !== null) this.#byPid.delete(attempt.group.pid);
+  }
+
+  of({ pid }: ProcessGroup): SimulatedAttempt | undefined {
+    return this.#byPid.get(pid);
+  }
+}
+
+/** How often a process that was killed is looked for, ms. */
+const lookMs = 250;
+
+export class SimulatedPlaces implements Places {
+  /** Started by this processor, and not gone. */
+  readonly alive = new Set<SimulatedAttempt>();
+  readonly #options: SimulatedPlacesOptions;
+  readonly #processes: SimulatedProcesses;
+
+  constructor(options: SimulatedPlacesOptions) {
+    this.#options = options;
+    this.#processes = options.processes ?? new SimulatedProcesses();
+  }
+
+  prepare(): void {}
+
+  launchIn(isolation: Isolation): Launch {
+    const { clock, reached, tell } = this.#options;
+    const machine: SimulatedMachine = {
+      clock,
+      reached: (attempt, point) => reached?.(attempt, point),
+      tell: (attempt, say) => (tell === undefined ? say() : tell(attempt, say)),
+      gone: (attempt) => {
+        this.alive.delete(attempt);
+        this.#processes.remove(attempt);
+      },
+    };
+    return (spec, port) => {
+      const group = isolation === 'process' ? this.#processes.nextGroup(clock.monotonic()) : null;
+      const attempt = new Attempt(machine, isolation, group, spec, port);
+      this.alive.add(attempt);
+      this.#processes.add(attempt);
+      return attempt;
+    };
+  }
+
+  async endGroup(group: ProcessGroup): Promise<void> {
+    for (;;) {
+      const attempt = this.#processes.of(group);
+      if (attempt === undefined) return;
+      attempt.kill();
+      if (!attempt.isAlive) return;
+      await new Promise<void>((resolve) => this.#options.clock.setTimeout(resolve, lookMs));
+    }
+  }
+
+  /** Its host is gone: what ran inside it went with it, and watchdogs end the processes. */
+  hostGone(): void {
+    for (const attempt of [...this.alive]) {
+      if (attempt.isolation === 'process') attempt.kill();
+      else attempt.end({ signal: 'SIGKILL' });
+    }
+  }
+
+  async close(): Promise<void> {}
+}
