@@ -83,8 +83,13 @@ export type AttemptCommand =
   /** It could not be proven ended: nothing of it is taken any more. */
   | { type: 'stop.refuse' };
 
-/** What a command to end an attempt is for; null for all other events. */
-export function intentOf(event: JobEvent): StopIntent | null {
+/** What an attempt is ended for. */
+type EndingEvent = Extract<
+  JobEvent,
+  { type: 'job.cancel' | 'job.timeOut' | 'timeout.due' | 'job.handBack' | 'lease.lost' }
+>;
+
+export function intentOf(event: EndingEvent): StopIntent {
   switch (event.type) {
     case 'job.cancel':
       return { kind: 'cancel', reason: event.reason };
@@ -96,7 +101,5 @@ export function intentOf(event: JobEvent): StopIntent | null {
       return { kind: 'handBack' };
     case 'lease.lost':
       return { kind: 'leaseLost' };
-    default:
-      return null;
   }
 }
