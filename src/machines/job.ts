@@ -9,7 +9,17 @@
 // the attempt is proven over, unless no retry is left and the record says `confirmed: false`; a state is
 // entered only after it is stored (`settling` is the write).
 
-import { assertEvent, assign, emit, enqueueActions, fromCallback, fromPromise, sendTo, setup, spawnChild } from 'xstate';
+import {
+  assertEvent,
+  assign,
+  emit,
+  enqueueActions,
+  fromCallback,
+  fromPromise,
+  sendTo,
+  setup,
+  spawnChild,
+} from 'xstate';
 import {
   type AttemptCommand,
   intentOf,

@@ -69,7 +69,10 @@ function rest(kind: TimeoutKind): void {
 
 /** Deadlines count wall time, which may have been set meanwhile. */
 function armDeadline(deadlineAt: number | null): void {
-  if (deadlineAt === null) return arm('deadline', null);
+  if (deadlineAt === null) {
+    arm('deadline', null);
+    return;
+  }
   arm('deadline', Math.max(1, deadlineAt - clock.now()), () => {
     if (clock.now() < deadlineAt) armDeadline(deadlineAt);
     else killFor({ cause: 'deadline' });
