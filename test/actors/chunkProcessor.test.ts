@@ -7,7 +7,7 @@ import type { AttemptHandle, AttemptPort, Launch } from '../../src/actors/attemp
 import { createChunkProcessor, type LiveAttempt } from '../../src/actors/chunkProcessor.ts';
 import { type Engine, StaleAttemptError } from '../../src/engines/engine.ts';
 import type { AttemptCommand } from '../../src/machines/jobMessages.ts';
-import { settle, SimulatedClock } from '../../src/testing/simulatedClock.ts';
+import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 
 let clock: SimulatedClock;
 let heard: unknown[];
@@ -91,7 +91,13 @@ test('its end is told once, with what it took since the first command to end', a
   port.ended({ kind: 'completed', result: '7' });
   expect(told).toEqual(['ask cancel', 'terminate', 'kill']);
   expect(heard).toEqual([
-    { type: 'attempt.ended', outcome: { kind: 'stopped' }, at: clock.now(), stopSeconds: 2, signal: 'SIGKILL' },
+    {
+      type: 'attempt.ended',
+      outcome: { kind: 'stopped' },
+      at: clock.now(),
+      stopSeconds: 2,
+      signal: 'SIGKILL',
+    },
   ]);
 });
 
