@@ -4,6 +4,11 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AttemptRunner } from '../../src/actors/isolation/attemptRunner.ts';
 import type { ChildMessage, HostMessage, Sign } from '../../src/actors/isolation/protocol.ts';
 
+declare global {
+  /** What the job of a test waits for. */
+  var goOn: (() => void) | undefined;
+}
+
 const said: ChildMessage[] = [];
 const left: number[] = [];
 const signs: Sign[] = [];
@@ -16,6 +21,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   for (const list of [said, left, signs]) list.length = 0;
   sent = [];
+  globalThis.goOn = undefined;
   runner = new AttemptRunner({
     post(message, onSent) {
       said.push(message);
@@ -31,9 +37,13 @@ afterEach(() => {
 
 /** A module whose default export is this. */
 const module = (exported: string) => `data:text/javascript,${encodeURIComponent(exported)}`;
-const job = (body: string) => module(`export default { async run(input, { log, signal }) { ${body} } }`);
+const job = (body: string) =>
+  module(`export default { async run(input, { log, signal, heartbeat }) { ${body} } }`);
 
-function start(url: string, stays = false): void {
+const waits = 'await new Promise((resolve) => globalThis.goOn = resolve);';
+const untilItWaits = () => vi.waitFor(() => expect(globalThis.goOn).toBeDefined());
+
+function start(url: string, stays = false, trace: string | null = null): void {
   const attempt = { jobId: 'id', name: 'job', attempt: 1, token: 't', input: 'null', checkpoint: null };
   runner.receive({
     type: 'start',
@@ -41,7 +51,7 @@ function start(url: string, stays = false): void {
     beatMs: 1000,
     logLevel: 'info',
     stays,
-    attempt: { ...attempt, chunkSize: 1, trace: null },
+    attempt: { ...attempt, chunkSize: 1, trace },
   });
 }
 
@@ -60,6 +70,8 @@ test('it leaves when its outcome is on its way, and beats until then', async () 
   runner.receive({ type: 'ask', reason: 'too late' });
   runner.receive({ type: 'pace', beatMs: 1 });
   expect(said).toHaveLength(beats);
+  vi.advanceTimersByTime(1000);
+  expect(said.slice(beats)).toEqual([{ type: 'heartbeat' }]);
   sent[0]?.();
   expect(left).toEqual([0]);
   // On its way out: what the job left behind does not change how.
@@ -78,20 +90,20 @@ test('one that stays rests, and ends with what its job left behind', async () =>
 });
 
 test('one that was asked to stop does not stay, and tells the job why', async () => {
-  start(job('await new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)))'), true);
-  await vi.waitFor(() => expect(signs).toContain('beat'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  start(job(`${waits} signal.throwIfAborted()`), true);
+  await untilItWaits();
   runner.receive({ type: 'ask', reason: 'cancel' });
+  globalThis.goOn?.();
   await outcome();
   expect(said).toContainEqual({ type: 'acknowledged' });
   expect(outcomes()).toMatchObject([{ type: 'failed', failure: { message: 'cancel' }, stays: false }]);
 });
 
 test('what nobody catches fails the attempt; what its code says after that is not heard', async () => {
-  start(job('await new Promise((resolve) => globalThis.goOn = resolve); log.info("late"); return 7'));
-  await vi.waitFor(() => expect(globalThis).toHaveProperty('goOn'));
+  start(job(`${waits} log.info("late"); return 7`));
+  await untilItWaits();
   runner.uncaught(new Error('from a timer'));
-  (globalThis as unknown as { goOn(): void }).goOn();
+  globalThis.goOn?.();
   await new Promise(setImmediate);
   expect(outcomes()).toMatchObject([{ type: 'failed', failure: { message: 'from a timer' }, stays: false }]);
   expect(logged()).toEqual([]);
@@ -127,6 +139,65 @@ test('a job that was compiled to CommonJS is found behind one more default', asy
   expect(outcomes()).toMatchObject([{ type: 'completed', result: '"compiled"' }]);
 });
 
+test('a module can be loaded ahead, one that does not load too', async () => {
+  runner.receive({ type: 'warm', module: module('throw new Error("does not load")') });
+  start(job('return 7'));
+  await outcome();
+  expect(outcomes()).toMatchObject([{ type: 'completed' }]);
+});
+
+test('what the code of an attempt that is over still says is no sign of life', async () => {
+  const { now } = performance;
+  start(job('globalThis.goOn = heartbeat; heartbeat(); return 7'), true);
+  await outcome();
+  const before = said.length;
+  performance.now = () => now.call(performance) + 60_000;
+  try {
+    globalThis.goOn?.();
+  } finally {
+    performance.now = now;
+  }
+  expect(said).toHaveLength(before);
+});
+
+test('signs of life by hand are gathered, and it beats at the pace that it is told', async () => {
+  start(job(`globalThis.beat = heartbeat; ${waits}`));
+  await untilItWaits();
+  const beats = () => said.filter(({ type }) => type === 'heartbeat').length;
+  const { now } = performance;
+  let at = now.call(performance) + 60_000;
+  performance.now = () => at;
+  try {
+    const { beat } = globalThis as unknown as { beat(): void };
+    const before = beats();
+    for (let call = 0; call < 3; call += 1) beat();
+    expect(beats()).toBe(before + 1);
+    at += 20;
+    beat();
+    expect(beats()).toBe(before + 2);
+  } finally {
+    performance.now = now;
+  }
+  runner.receive({ type: 'pace', beatMs: 10 });
+  const before = beats();
+  vi.advanceTimersByTime(100);
+  expect(beats()).toBe(before + 10);
+});
+
+test('one whose attempt is traced leaves when its spans are exported', async () => {
+  start(job('return 7'), false, '{}');
+  await outcome();
+  sent[0]?.();
+  expect(left).toEqual([]);
+  await vi.waitFor(() => expect(left).toEqual([0]));
+});
+
+test('how many items there are is told before the first chunk', async () => {
+  start(module('export default { start: 0, chunks: () => [], process: () => 0, total: () => 3 }'));
+  await outcome();
+  expect(said).toContainEqual({ type: 'total', items: 3 });
+});
+
 const chunked = module(`export default {
   start: 0,
   chunks: () => [[1], [2]],
@@ -159,12 +230,12 @@ test('an attempt that is over saves nothing more', async () => {
     module(`export default {
       start: 0,
       chunks: () => [[1]],
-      async process() { await new Promise((resolve) => globalThis.goOn = resolve); return 1; },
+      async process() { ${waits} return 1; },
     }`),
   );
-  await vi.waitFor(() => expect(globalThis).toHaveProperty('goOn'));
+  await untilItWaits();
   runner.uncaught(new Error('from a timer'));
-  (globalThis as unknown as { goOn(): void }).goOn();
+  globalThis.goOn?.();
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(said.filter(({ type }) => type === 'checkpoint')).toEqual([]);
   expect(signs).not.toContain('waiting');

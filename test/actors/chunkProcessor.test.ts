@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { createActor, setup } from 'xstate';
 import type { AttemptHandle, AttemptPort, Launch } from '../../src/actors/attempt.ts';
 import { createChunkProcessor, type LiveAttempt } from '../../src/actors/chunkProcessor.ts';
-import { type Engine, StaleAttemptError } from '../../src/engines/engine.ts';
+import { type Engine, type ProcessGroup, StaleAttemptError } from '../../src/engines/engine.ts';
 import type { AttemptCommand } from '../../src/machines/jobMessages.ts';
 import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 
@@ -45,10 +45,10 @@ function begin(launch = runs) {
     chunksDone: 0,
     launch,
     launched() {},
-    started() {},
+    started: (group: ProcessGroup) => told.push(`started ${group.pid}`),
     lived: () => (lived += 1),
     progressed() {},
-    counted() {},
+    counted: (total: number) => told.push(`counted ${total}`),
     over() {},
     log: pino({ enabled: false }),
   } as unknown as LiveAttempt;
@@ -101,6 +101,15 @@ test('its end is told once, with what it took since the first command to end', a
   ]);
 });
 
+test('what it says of itself is passed on', () => {
+  begin();
+  port.started({ boot: 'boot', pid: 7, startedAt: '1' });
+  port.total(3);
+  port.acknowledged();
+  expect(told).toEqual(['started 7', 'counted 3']);
+  expect(heard).toEqual([{ type: 'attempt.acknowledged' }]);
+});
+
 test('what its watchdog found is a timeout of the job', () => {
   begin();
   port.expired('progress');
@@ -122,8 +131,10 @@ test('no sign of life follows the end', async () => {
   port.ended({ kind: 'completed', result: '7' });
   job.stop();
   port.heartbeat();
+  port.acknowledged();
   await clock.advance(1);
   expect(lived).toBe(1);
+  expect(heard.at(-1)).toMatchObject({ type: 'attempt.ended' });
   expect(clock.pending).toBe(0);
 });
 

@@ -13,6 +13,8 @@ let failures: unknown[];
 /** The next claims are answered when it is resolved. */
 let hold: Promise<void> | null;
 let handBack: () => Promise<void>;
+/** There are no jobs. */
+let isEmpty: boolean;
 
 beforeEach(() => {
   clock = new SimulatedClock();
@@ -21,6 +23,7 @@ beforeEach(() => {
   refills = 0;
   failures = [];
   hold = null;
+  isEmpty = false;
   handBack = async () => {};
 });
 
@@ -32,7 +35,7 @@ function claimAhead() {
       // A commit.
       if (hold === null) await new Promise<void>((resolve) => clock.setTimeout(resolve, 10));
       else await hold;
-      const count = claim.limit + claim.ahead;
+      const count = isEmpty ? 0 : claim.limit + claim.ahead;
       return Array.from({ length: count }, () => ({ id: String(next++), name: 'job' }) as StoredJob);
     },
   } as unknown as Engine;
@@ -125,5 +128,42 @@ test('a job that waits here can be taken out', async () => {
   expect(ahead.has(id)).toBe(true);
   expect(ahead.take(id)?.id).toBe(id);
   expect(ahead.has(id)).toBe(false);
+  await ahead.close();
+});
+
+test('a claim waits for the one that is under way ahead of it, and takes what that brought', async () => {
+  const ahead = await busy();
+  while (ahead.next() !== null);
+  const own = () => claims.filter(({ limit }) => limit > 0).length;
+  const asked = own();
+  const claimed = ahead.claim(1);
+  await clock.advance(0.01);
+  expect(await claimed).toHaveLength(1);
+  expect(own()).toBe(asked);
+  await ahead.close();
+});
+
+test('a claim ahead that fails is told, and its slots are asked for again', async () => {
+  const ahead = await busy();
+  hold = Promise.reject(new Error('disk full'));
+  while (ahead.next() !== null);
+  await settle();
+  expect(failures).toHaveLength(1);
+  expect(refills).toBe(1);
+  await ahead.close();
+});
+
+test('a claim that brings nothing says nothing of how long claims take', async () => {
+  const ahead = claimAhead();
+  ahead.attemptTook(1);
+  isEmpty = true;
+  const none = ahead.claim(1);
+  await clock.advance(1);
+  expect(await none).toEqual([]);
+  isEmpty = false;
+  const next = ahead.claim(1);
+  await clock.advance(0.01);
+  await next;
+  expect(claims.at(-1)?.ahead).toBe(0);
   await ahead.close();
 });

@@ -60,3 +60,27 @@ test('what is still due after it was seen to is not seen to again at once', asyn
   expect(seen).toBe(2);
   timer.stop();
 });
+
+test('an engine that does not answer is asked again', async () => {
+  const clock = new SimulatedClock();
+  let asked = 0;
+  let failures = 0;
+  const timer = createActor(
+    createDueTimer(clock, {
+      async nextDueAt() {
+        asked += 1;
+        if (asked < 3) throw new Error('disk full');
+        return null;
+      },
+      async due() {},
+      failed() {
+        failures += 1;
+      },
+    }),
+  );
+  timer.start();
+  await clock.advance(10);
+  expect([asked, failures]).toEqual([3, 2]);
+  expect(clock.pending).toBe(0);
+  timer.stop();
+});

@@ -3,7 +3,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { type AttemptHost, type AttemptStart, foldChunks } from '../../src/actors/foldChunks.ts';
-import type { ChunkedJobCode } from '../../src/actors/jobCode.ts';
+import type { ChunkedJobCode, JobContext } from '../../src/actors/jobCode.ts';
 
 const start: AttemptStart = {
   jobId: 'job',
@@ -53,6 +53,12 @@ test('what a job makes of its last checkpoint is its result', async () => {
   const { attempt } = host();
   const code = { ...sum, result: (checkpoint: number) => ({ mean: checkpoint / 3 }) };
   expect(await foldChunks(code, start, attempt)).toBe('{"mean":2}');
+});
+
+test('a sign of life by hand reaches the host', async () => {
+  const { told, attempt } = host();
+  await foldChunks({ run: (_: unknown, { heartbeat }: JobContext) => heartbeat() }, start, attempt);
+  expect(told).toEqual(['heartbeat']);
 });
 
 test('a job of our own sees what its host gave it, others see nothing of it', async () => {

@@ -1,7 +1,7 @@
 // What a host makes of a child's words and of its end, with the child in our hands: each end is told once, as what it was.
 
 import { type Logger, pino } from 'pino';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import type { AttemptPort, AttemptSpec } from '../../src/actors/attempt.ts';
 import type { ChildListener } from '../../src/actors/isolation/child.ts';
 import { type Keeper, runInChild } from '../../src/actors/isolation/isolatedAttempt.ts';
@@ -96,6 +96,21 @@ test('once it is being killed, what it still says is not heard', () => {
   listener.message({ type: 'completed', result: '7', stays: false });
   listener.ended({ signal: 'SIGTERM' });
   expect(told).toMatchObject([{ kind: 'failed' }]);
+});
+
+test('a child that does not leave after its last word is ended, and its attempt ended as it said', () => {
+  vi.useFakeTimers();
+  try {
+    const { listener } = run();
+    listener.message({ type: 'failed', failure: { name: 'Error', message: 'as planned' }, stays: false });
+    expect(child.done).not.toContain('kill');
+    vi.advanceTimersByTime(2000);
+    expect(child.done.at(-1)).toBe('kill');
+    listener.ended({ signal: 'SIGKILL' });
+    expect(told).toMatchObject([{ kind: 'failed', failure: { message: 'as planned' }, signal: 'SIGKILL' }]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a child that another process was left in is not used again', () => {

@@ -36,9 +36,22 @@ test('a group is not gone with its leader: what is left of it is ended, and seen
   await untilGroupGone(pid);
   expect(othersInGroup(pid)).toBe('none');
   expect(members.some(isAlive)).toBe(false);
-  // Nothing is left to be signalled.
+});
+
+test('a group that was never there is not signalled, and has no name', () => {
+  const never = 2 ** 30;
+  signalGroup(never, 'SIGKILL');
+  expect(groupOf(never)).toBeNull();
+});
+
+test('a leader that its own parent does not reap is gone when nothing of it runs', async () => {
+  const { leader, pid, members } = await group('setsid sleep 1000 & echo $!; exec sleep 1000');
+  const [orphan = 0] = members;
+  while (groupOf(orphan) === null || othersInGroup(pid) !== 'none') await new Promise(setImmediate);
+  await endGroup(groupOf(orphan) as ProcessGroup);
+  expect(isAlive(orphan)).toBe(false);
   signalGroup(pid, 'SIGKILL');
-  expect(groupOf(pid)).toBeNull();
+  await exit(leader);
 });
 
 test('what is no signal is an error', () => {

@@ -69,6 +69,18 @@ test('it can be ended in a loop; whoever listens after that hears how it ended',
   expect(await new LiveChild(child).ended).toEqual(exit);
 });
 
+test('it is asked as a process is', async () => {
+  const live = begin(
+    jobOf(
+      'return new Promise((resolve) => signal.addEventListener("abort", () => resolve(signal.reason.message)))',
+    ),
+  );
+  await live.says('heartbeat');
+  live.child.post({ type: 'ask', reason: 'cancel' });
+  expect(await live.says('completed')).toMatchObject({ result: '"cancel"' });
+  await live.ended;
+});
+
 test('one that stays is clean, and runs the next attempt', async () => {
   const live = begin(jobOf('return 7'), true);
   await live.says('completed');

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Child, ChildListener, Exit } from './child.ts';
 import { processFlags } from './childFlags.ts';
@@ -20,9 +21,7 @@ import {
 } from './protocol.ts';
 
 // The sources run as they are in a checkout; the package has them compiled.
-const entry = fileURLToPath(
-  new URL(`./processEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+const entry = fileURLToPath(new URL(`./processEntry${extname(import.meta.url)}`, import.meta.url));
 
 /** Groups that live now. A host that exits in order ends them itself: a watchdog cannot where all is stopped. */
 const livingGroups = new Set<number>();

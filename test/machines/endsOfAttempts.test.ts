@@ -1,0 +1,78 @@
+// What is recorded of the end of an attempt, and of its host's.
+
+import { describe, expect, test } from 'vitest';
+import { createActor, initialTransition, transition } from 'xstate';
+import { claimedJobMachine } from '../../src/machines/job.ts';
+import type { JobChartInput } from '../../src/machines/jobMessages.ts';
+import { stopBudgetMs } from '../../src/machines/ladder.ts';
+import { isAtRest, isFinal, jobStates } from '../../src/machines/states.ts';
+import { supervisorMachine } from '../../src/machines/supervisor.ts';
+import { verdictOfCrash } from '../../src/machines/verdict.ts';
+
+const input: JobChartInput = {
+  jobId: 'job',
+  token: 'token',
+  attempt: 1,
+  maxAttempts: 1,
+  retryOn: [],
+  backoff: { kind: 'fixed', ms: 0, maxMs: 0, jitter: 0 },
+  chance: 0,
+  deadlineAt: null,
+  jobTimeoutMs: Infinity,
+  heartbeatTimeoutMs: Infinity,
+  progressTimeoutMs: Infinity,
+  graceMs: 5000,
+  isKillable: true,
+  queueDueAt: null,
+  now: 0,
+};
+
+test.each([
+  [{}, {}],
+  [{ exitCode: 1 }, { exitCode: 1 }],
+  [{ signal: 'SIGTERM' }, { signal: 'SIGTERM' }],
+])('a stop is proven with what is known of the end: %o', (exit, recorded) => {
+  const [running] = initialTransition(claimedJobMachine, input);
+  const [stopping] = transition(claimedJobMachine, running, { type: 'job.cancel', reason: null });
+  const [ended] = transition(claimedJobMachine, stopping, {
+    type: 'attempt.ended',
+    outcome: { kind: 'stopped' },
+    at: 7,
+    stopSeconds: 0.5,
+    ...exit,
+  });
+  expect(ended.context.stop).toEqual({ confirmed: true, rung: 'ask', tookSeconds: 0.5, ...recorded });
+});
+
+describe('an attempt whose host ended with it', () => {
+  test('is not counted where it had a process of its own', () => {
+    expect(verdictOfCrash(null, 1)).toMatchObject({ state: 'queued', crashed: false });
+  });
+
+  test('is run again as often as it may bring its host down, and no more', () => {
+    expect(verdictOfCrash(2, 3)).toMatchObject({ state: 'queued', crashed: true });
+    expect(verdictOfCrash(3, 3)).toMatchObject({
+      state: 'failed',
+      crashed: true,
+      failure: { code: 'ERR_UNSTUCK_HOST_CRASH' },
+    });
+  });
+});
+
+test('the stop budget is the sum of the ladder', () => {
+  expect(stopBudgetMs(5000)).toBe(1000 + 5000 + 1000 + 5000);
+  expect(stopBudgetMs(0)).toBe(5000);
+});
+
+test('a job is at rest, alive, or final', () => {
+  expect(jobStates.filter(isAtRest)).toEqual(['queued', 'retrying']);
+  expect(jobStates.filter((state) => !isAtRest(state) && !isFinal(state))).toEqual(['running', 'stopping']);
+});
+
+test('the supervisor’s chart alone, as a viewer of charts runs it, claims nothing', async () => {
+  const supervisor = createActor(supervisorMachine, { input: { limit: 2 } }).start();
+  supervisor.send({ type: 'work.available' });
+  expect(supervisor.getSnapshot().context.held).toBe(2);
+  await new Promise(setImmediate);
+  expect(supervisor.getSnapshot()).toMatchObject({ value: 'waiting', context: { held: 0 } });
+});
