@@ -52,15 +52,15 @@ function claimAhead() {
 
 /** Short jobs, of which some then wait here. */
 async function busy() {
+  await clock.advance(10);
   const ahead = claimAhead();
-  for (let round = 0; round < 20; round += 1) {
-    for (let attempt = 0; attempt < 4; attempt += 1) ahead.attemptTook(1);
+  for (let round = 0; round < 20 && ahead.size === 0; round += 1) {
+    for (let attempt = 0; attempt < 40; attempt += 1) ahead.attemptTook(1);
     const claimed = ahead.claim(1);
-    await clock.advance(0.01);
+    await clock.advance(0.02);
     await claimed;
-    if (ahead.size > 0) break;
   }
-  expect(ahead.size).toBeGreaterThan(0);
+  expect(ahead.size).toBeGreaterThan(4);
   return ahead;
 }
 
@@ -73,6 +73,20 @@ test('where attempts are short as many are claimed as start within 100 ms, else 
   await clock.advance(0.01);
   expect(await claimed).toHaveLength(2);
   expect(claims.at(-1)?.ahead).toBe(0);
+  await ahead.close();
+});
+
+test('what waits here is taken without a claim, and more is asked for when it runs low', async () => {
+  const ahead = await busy();
+  const asked = claims.length;
+  const waiting = ahead.size;
+  expect(await ahead.claim(1)).toHaveLength(1);
+  expect(ahead.next()).not.toBeNull();
+  expect(claims).toHaveLength(asked);
+  expect(await ahead.claim(waiting - 3)).toHaveLength(waiting - 3);
+  expect(claims).toHaveLength(asked + 1);
+  await clock.advance(0.02);
+  expect(refills).toBe(1);
   await ahead.close();
 });
 
@@ -137,7 +151,7 @@ test('a claim waits for the one that is under way ahead of it, and takes what th
   const own = () => claims.filter(({ limit }) => limit > 0).length;
   const asked = own();
   const claimed = ahead.claim(1);
-  await clock.advance(0.01);
+  await clock.advance(0.02);
   expect(await claimed).toHaveLength(1);
   expect(own()).toBe(asked);
   await ahead.close();
