@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test } from 'vitest';
 import { ClaimAhead } from '../../src/actors/claimAhead.ts';
-import type { Claim, Engine, StoredJob } from '../../src/engines/engine.ts';
+import type { Claim, Engine, NameLimits, StoredJob } from '../../src/engines/engine.ts';
 import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 
 let clock: SimulatedClock;
@@ -27,7 +27,7 @@ beforeEach(() => {
   handBack = async () => {};
 });
 
-function claimAhead() {
+function claimAhead(limits: Record<string, NameLimits> = {}) {
   let next = 0;
   const engine = {
     async claim(claim: Claim): Promise<StoredJob[]> {
@@ -39,7 +39,7 @@ function claimAhead() {
       return Array.from({ length: count }, () => ({ id: String(next++), name: 'job' }) as StoredJob);
     },
   } as unknown as Engine;
-  const options = { engine, clock, owner: 'me', names: ['job'], limits: {}, leaseMs: 15_000, keptMs: 1000 };
+  const options = { engine, clock, owner: 'me', names: ['job'], limits, leaseMs: 15_000, keptMs: 1000 };
   return new ClaimAhead(options, {
     refilled: () => (refills += 1),
     handBack(job) {
@@ -52,15 +52,20 @@ function claimAhead() {
 
 /** Short jobs, of which some then wait here. */
 async function busy() {
+  const ahead = await warmedUp();
+  expect(ahead.size).toBeGreaterThan(4);
+  return ahead;
+}
+
+async function warmedUp(limits: Record<string, NameLimits> = {}) {
   await clock.advance(10);
-  const ahead = claimAhead();
+  const ahead = claimAhead(limits);
   for (let round = 0; round < 20 && ahead.size === 0; round += 1) {
     for (let attempt = 0; attempt < 40; attempt += 1) ahead.attemptTook(1);
     const claimed = ahead.claim(1);
     await clock.advance(0.02);
     await claimed;
   }
-  expect(ahead.size).toBeGreaterThan(4);
   return ahead;
 }
 
@@ -74,6 +79,13 @@ test('where attempts are short as many are claimed as start within 100 ms, else 
   expect(await claimed).toHaveLength(2);
   expect(claims.at(-1)?.ahead).toBe(0);
   await ahead.close();
+});
+
+test('where starts have a rate nothing is claimed ahead: an attempt begins when it is counted', async () => {
+  const rated = await warmedUp({ job: { rate: { starts: 1000, ms: 1000 } } as unknown as NameLimits });
+  expect(rated.size).toBe(0);
+  expect(claims).toHaveLength(20);
+  await rated.close();
 });
 
 test('what waits here is taken without a claim, and more is asked for when it runs low', async () => {
@@ -124,11 +136,14 @@ test('a job of a name that is paused is handed back, those that a claim brings t
   await ahead.pause(['job']);
   expect(handedBack).toHaveLength(waiting);
   expect(ahead.size).toBe(0);
+  handBack = () => Promise.reject(new Error('disk full'));
+  for (let attempt = 0; attempt < 400; attempt += 1) ahead.attemptTook(1);
   const claimed = ahead.claim(1);
-  await clock.advance(0.01);
+  await clock.advance(0.02);
   await claimed;
-  await settle();
+  expect(claims.at(-1)?.ahead).toBeGreaterThan(0);
   expect(ahead.size).toBe(0);
+  expect(failures).toHaveLength(1);
   await ahead.close();
 });
 

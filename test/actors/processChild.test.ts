@@ -67,11 +67,14 @@ test('an error event of a process that runs does not end it', async () => {
 
 test('one that is gone is told nothing, and whoever listens now hears how it ended', async () => {
   const live = new LiveChild(startProcess()).start(
-    jobOf('console.log("printed"); throw new Error("as planned")'),
+    jobOf(
+      'console.log("printed"); console.error("to stderr"); setTimeout(() => { throw new Error("from a timer"); }); await new Promise(() => {})',
+    ),
   );
   const exit = await live.ended;
   expect(exit).toEqual({ exitCode: 1 });
-  expect(live.output).toEqual(['printed']);
+  expect(live.output.toSorted()).toEqual(['printed', 'to stderr']);
+  expect(live.said.at(-1)).toMatchObject({ type: 'failed', failure: { message: 'from a timer' } });
   const { child } = live;
   child.kill();
   child.terminate();

@@ -17,10 +17,12 @@ test('messages are taken line by line, however they come; what is no JSON is pas
 });
 
 test('a pipe that breaks has nothing left to say, and brings nobody down', async () => {
-  const pipe = new PassThrough();
-  readJsonLines(pipe, () => expect.unreachable());
-  pipe.destroy(new Error('broken'));
+  const [messages, output] = [new PassThrough(), new PassThrough()];
+  readJsonLines(messages, () => expect.unreachable());
+  new OutputReader(output).begin(() => expect.unreachable());
+  for (const pipe of [messages, output]) pipe.destroy(new Error('broken'));
   await setImmediate();
+  expect([messages.errored, output.errored]).toEqual([new Error('broken'), new Error('broken')]);
 });
 
 test('a line without end closes its pipe before it fills the memory', async () => {
@@ -67,8 +69,6 @@ test('the output of each attempt goes to its own log; between them nobody hears 
   expect(logs[0]).toEqual(['early', 'one', 'open']);
   expect(logs[1]?.slice(0, 2)).toEqual(['one', 'open']);
   expect(logs[1]?.at(-1)).toBe('output beyond 1048576 bytes is dropped');
-  stream.destroy(new Error('broken'));
-  await setImmediate();
 });
 
 test('a line that an ended stream left open is logged', async () => {

@@ -24,6 +24,14 @@ test('what a job prints is a message of its attempt, however it prints', async (
   expect(printed(live)).toEqual(['stdout: a line', 'stderr: of text', 'stdout: of bytes', 'stdout: open']);
 });
 
+test('what its job did not catch fails its attempt', async () => {
+  const live = begin(
+    jobOf('setTimeout(() => { throw new Error("from a timer"); }); await new Promise(() => {})'),
+  );
+  expect(await live.says('failed')).toMatchObject({ failure: { message: 'from a timer' } });
+  expect(await live.ended).toEqual({ exitCode: 1 });
+});
+
 test('an error that nobody in it could catch is told with its end', async () => {
   const live = begin(
     jobOf(`

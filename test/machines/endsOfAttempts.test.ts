@@ -5,9 +5,11 @@ import { createActor, initialTransition, transition } from 'xstate';
 import { claimedJobMachine } from '../../src/machines/job.ts';
 import type { JobChartInput } from '../../src/machines/jobMessages.ts';
 import { stopBudgetMs } from '../../src/machines/ladder.ts';
+import { monitorMachine } from '../../src/machines/monitor.ts';
 import { isAtRest, isFinal, jobStates } from '../../src/machines/states.ts';
 import { supervisorMachine } from '../../src/machines/supervisor.ts';
 import { verdictOfCrash } from '../../src/machines/verdict.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 
 const input: JobChartInput = {
   jobId: 'job',
@@ -69,10 +71,35 @@ test('a job is at rest, alive, or final', () => {
   expect(jobStates.filter((state) => !isAtRest(state) && !isFinal(state))).toEqual(['running', 'stopping']);
 });
 
-test('the supervisor’s chart alone, as a viewer of charts runs it, claims nothing', async () => {
-  const supervisor = createActor(supervisorMachine, { input: { limit: 2 } }).start();
-  supervisor.send({ type: 'work.available' });
-  expect(supervisor.getSnapshot().context.held).toBe(2);
-  await new Promise(setImmediate);
-  expect(supervisor.getSnapshot()).toMatchObject({ value: 'waiting', context: { held: 0 } });
+describe('a chart alone, as a viewer of charts runs it', () => {
+  test('of a job: reads no clock, and waits where it would write', async () => {
+    const clock = new SimulatedClock();
+    const job = createActor(claimedJobMachine, { input: { ...input, deadlineAt: 1000 }, clock }).start();
+    await clock.advance(5);
+    expect(job.getSnapshot().value).toEqual({ running: 'processing' });
+    job.send({ type: 'attempt.ended', outcome: { kind: 'completed', result: 7 }, at: 0, stopSeconds: null });
+    await clock.advance(5);
+    expect(job.getSnapshot()).toMatchObject({
+      value: { running: 'settling' },
+      context: { verdict: { state: 'completed', result: 7 } },
+    });
+  });
+
+  test('of the monitor: sweeps, and finds nothing', async () => {
+    const clock = new SimulatedClock();
+    const monitor = createActor(monitorMachine, { input: { intervalMs: 1000 }, clock }).start();
+    const values: unknown[] = [];
+    monitor.subscribe(({ value }) => values.push(value));
+    await clock.advance(1.5);
+    expect(values).toEqual(['sweeping', 'waiting']);
+    monitor.stop();
+  });
+
+  test('of the supervisor: claims nothing', async () => {
+    const supervisor = createActor(supervisorMachine, { input: { limit: 2 } }).start();
+    supervisor.send({ type: 'work.available' });
+    expect(supervisor.getSnapshot().context.held).toBe(2);
+    await new Promise(setImmediate);
+    expect(supervisor.getSnapshot()).toMatchObject({ value: 'waiting', context: { held: 0 } });
+  });
 });
