@@ -148,10 +148,7 @@ const chart = setup({
       assertEvent(event, 'attempt.ended');
       return { verdict: verdictOfEnd(context, event.outcome, event.at) };
     }),
-    recordIntent: assign(({ event }) => {
-      assertEvent(event, ['job.cancel', 'job.timeOut', 'timeout.due', 'job.handBack', 'lease.lost']);
-      return { intent: intentOf(event) };
-    }),
+    recordIntent: assign(({ event }) => ({ intent: intentOf(event) })),
     /** A deadline counts on the wall clock, which may have been set. Answered with `wallClock.read`. */
     readWallClock: (_, _params: unknown) => {},
     /** Makes the verdict durable. Answered with `verdict.stored`, `verdict.refused` or `verdict.unanswered`. */

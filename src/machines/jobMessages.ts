@@ -83,13 +83,8 @@ export type AttemptCommand =
   /** It could not be proven ended: nothing of it is taken any more. */
   | { type: 'stop.refuse' };
 
-/** What an attempt is ended for. */
-type EndingEvent = Extract<
-  JobEvent,
-  { type: 'job.cancel' | 'job.timeOut' | 'timeout.due' | 'job.handBack' | 'lease.lost' }
->;
-
-export function intentOf(event: EndingEvent): StopIntent {
+/** What a command to end an attempt is for; null for all other events. */
+export function intentOf(event: JobEvent): StopIntent | null {
   switch (event.type) {
     case 'job.cancel':
       return { kind: 'cancel', reason: event.reason };
@@ -101,5 +96,7 @@ export function intentOf(event: EndingEvent): StopIntent {
       return { kind: 'handBack' };
     case 'lease.lost':
       return { kind: 'leaseLost' };
+    default:
+      return null;
   }
 }

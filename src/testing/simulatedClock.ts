@@ -14,6 +14,12 @@ export class SimulatedClock implements Clock {
   #wallOffset = Date.UTC(2026, 0, 1);
   #order = 0;
   #timers = new Set<Timer>();
+  readonly #settled: () => Promise<void>;
+
+  /** `settled`: resolves when everything that time has set off is done. */
+  constructor(settled = settle) {
+    this.#settled = settled;
+  }
 
   now(): number {
     return this.#monotonic + this.#wallOffset;
@@ -45,7 +51,7 @@ export class SimulatedClock implements Clock {
 
   async advance(seconds: number): Promise<void> {
     const target = this.#monotonic + seconds * 1000;
-    await settle();
+    await this.#settled();
     for (;;) {
       const next = [...this.#timers]
         .filter(({ dueAt }) => dueAt <= target)
@@ -54,10 +60,10 @@ export class SimulatedClock implements Clock {
       this.#timers.delete(next);
       this.#monotonic = Math.max(this.#monotonic, next.dueAt);
       next.callback();
-      await settle();
+      await this.#settled();
     }
     this.#monotonic = target;
-    await settle();
+    await this.#settled();
   }
 }
 

@@ -1,14 +1,11 @@
-// What is recorded of the end of an attempt, and of its host's.
+// What is recorded of the end of an attempt; and the charts alone, with nobody who acts for them.
 
 import { describe, expect, test } from 'vitest';
 import { createActor, initialTransition, transition } from 'xstate';
 import { claimedJobMachine } from '../../src/machines/job.ts';
 import type { JobChartInput } from '../../src/machines/jobMessages.ts';
-import { stopBudgetMs } from '../../src/machines/ladder.ts';
 import { monitorMachine } from '../../src/machines/monitor.ts';
-import { isAtRest, isFinal, jobStates } from '../../src/machines/states.ts';
 import { supervisorMachine } from '../../src/machines/supervisor.ts';
-import { verdictOfCrash } from '../../src/machines/verdict.ts';
 import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 
 const input: JobChartInput = {
@@ -44,31 +41,6 @@ test.each([
     ...exit,
   });
   expect(ended.context.stop).toEqual({ confirmed: true, rung: 'ask', tookSeconds: 0.5, ...recorded });
-});
-
-describe('an attempt whose host ended with it', () => {
-  test('is not counted where it had a process of its own', () => {
-    expect(verdictOfCrash(null, 1)).toMatchObject({ state: 'queued', crashed: false });
-  });
-
-  test('is run again as often as it may bring its host down, and no more', () => {
-    expect(verdictOfCrash(2, 3)).toMatchObject({ state: 'queued', crashed: true });
-    expect(verdictOfCrash(3, 3)).toMatchObject({
-      state: 'failed',
-      crashed: true,
-      failure: { code: 'ERR_UNSTUCK_HOST_CRASH' },
-    });
-  });
-});
-
-test('the stop budget is the sum of the ladder', () => {
-  expect(stopBudgetMs(5000)).toBe(1000 + 5000 + 1000 + 5000);
-  expect(stopBudgetMs(0)).toBe(5000);
-});
-
-test('a job is at rest, alive, or final', () => {
-  expect(jobStates.filter(isAtRest)).toEqual(['queued', 'retrying']);
-  expect(jobStates.filter((state) => !isAtRest(state) && !isFinal(state))).toEqual(['running', 'stopping']);
 });
 
 describe('a chart alone, as a viewer of charts runs it', () => {

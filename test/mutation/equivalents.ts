@@ -1,0 +1,13 @@
+// Mutants that no test can kill, because what they change nobody can see. Each with its reason; `npm run stryker` says
+// so where one of them is killed after all, or is there no more.
+
+export interface Equivalent {
+  readonly file: `src/${string}.ts`;
+  /** The line it is in, as far as that tells it. */
+  readonly line: string;
+  readonly mutator: string;
+  readonly replacement: string;
+  readonly reason: string;
+}
+
+export const equivalents: readonly Equivalent[] = [];
