@@ -38,6 +38,12 @@ test('what several processes ran is added up, that of one that killed itself too
   });
 });
 
+test('what one was writing when it was killed is passed over', async () => {
+  writeFileSync(join(root, 'source.ts'), source);
+  writeFileSync(join(root, 'counts', 'half.json'), '{"result":[{"scriptId":');
+  expect((await run('left')).files['source.ts']).toMatchObject({ lines: 5, linesRun: 4 });
+});
+
 test('what none of them ran is told by its place, a file that nobody loaded too', async () => {
   writeFileSync(join(root, 'source.ts'), source);
   writeFileSync(join(root, 'unloaded.ts'), 'export const never: number = 7;\n');

@@ -17,14 +17,22 @@ type Script = Profiler.ScriptCoverage;
 export function readScripts(folder: string, urls: ReadonlySet<string>): Map<string, Script> {
   const merged = new Map<string, Script>();
   for (const name of readdirSync(folder)) {
-    const { result } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { result: Script[] };
-    for (const script of result) {
+    for (const script of scriptsOf(readFileSync(join(folder, name), 'utf8'))) {
       if (!urls.has(script.url)) continue;
       const before = merged.get(script.url);
       merged.set(script.url, before === undefined ? script : (mergeScriptCovs([before, script]) as Script));
     }
   }
   return merged;
+}
+
+/** Who was killed while it wrote has left half a file: what it ran is lost, as of any that is killed. */
+function scriptsOf(text: string): Script[] {
+  try {
+    return JSON.parse(text).result;
+  } catch {
+    return [];
+  }
 }
 
 /** A file that nothing ran is there with nothing covered. */
