@@ -42,7 +42,8 @@ const pathsAWorld = 100;
 describe.each(engineNames)('on %s', (engine) => {
   test.each(variants)('$isolation, before attempt $attempt', async ({ isolation, attempt, paths }) => {
     const walks = new Walks(isolation, attempt);
-    const todo = [...paths];
+    // Unless all are asked for, in a file as many as take each event of each step.
+    const todo = engine === 'memory' || process.env.PATHS === 'all' ? [...paths] : walks.untaken(paths);
     while (todo.length > 0) {
       const world = await new World(engine).open();
       for (const path of todo.splice(0, pathsAWorld)) await walks.walk(world, path);
@@ -115,8 +116,10 @@ class Walks {
     for (const path of paths) {
       let from = this.#start;
       for (const { to, events } of path) {
-        for (const name of events)
-          if (!this.#taken.has(`${from}|${name}`)) found.set(`${from}|${name}`, path);
+        for (const name of events) {
+          const key = `${from}|${name}`;
+          if (!this.#taken.has(key) && !found.has(key)) found.set(key, path);
+        }
         from = to;
       }
     }

@@ -132,12 +132,13 @@ export class JobWalk {
     const { value } = this.#snapshot;
     // Tried again: it is stored now, or was.
     if (typeof value !== 'string') await this.#world.advance(delays.settlePause as number);
-    if (value === 'superseded') await this.#endElsewhere();
-    else if (isAtRest((await this.#row()).state)) await this.#finish();
-    else if (!isFinal((await this.#row()).state)) throw new Error('a path ends at rest, or at the end');
+    const { state: left } = await this.#row();
+    if (isAtRest(left)) await this.#finish();
+    else if (!isFinal(left) && value !== 'superseded') throw new Error('a path ends at rest, or at the end');
     await this.invariants.check(this.#alive(), this.#name);
     await this.#slotIsHeld(probe.id);
     await this.#endAttempts();
+    if (value === 'superseded') await this.#endElsewhere();
     if (this.#isDraining) await this.#nextHost();
     this.#host.places.hearsEnds = true;
     await this.#elsewhere.processor.resume(this.#name);
