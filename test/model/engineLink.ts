@@ -48,7 +48,9 @@ export class EngineLink {
     const method = name as keyof Engine;
     if (typeof this.#store[method] !== 'function') return undefined;
     return (...args: unknown[]) =>
-      this.#call(name, args, () => (this.#store[method] as (...args: unknown[]) => Promise<unknown>)(...args));
+      this.#call(name, args, () =>
+        (this.#store[method] as (...args: unknown[]) => Promise<unknown>)(...args),
+      );
   }
 
   async #call<T>(method: string, args: readonly unknown[], call: () => Promise<T>): Promise<T> {

@@ -1,12 +1,12 @@
 // The promise of the product (docs/guarantees.md), as far as it shows in what is stored, in what the processors tell and in
 // which attempts are alive: checked after each step of a walk, whatever the step was. Each check says what it found.
 
-import { type Engine, StaleAttemptError, type StoredJob, type Transition } from '../../src/engines/engine.ts';
 import type { Isolation } from '../../src/actors/attempt.ts';
+import { type Engine, StaleAttemptError, type StoredJob, type Transition } from '../../src/engines/engine.ts';
 import { isAtRest, isFinal } from '../../src/machines/states.ts';
 import type { StopIntent } from '../../src/machines/verdict.ts';
-import { allSteps, top } from '../machines/explore.ts';
 import { verdict } from '../engines/contract.ts';
+import { allSteps, top } from '../machines/explore.ts';
 
 /** An attempt of which something may still run. */
 export interface LiveAttempt {
@@ -66,6 +66,11 @@ export class Invariants {
     }
   }
 
+  /** A job's history, as it was when it was checked last. */
+  checkedBefore(id: string): readonly Transition[] {
+    return this.#seen.get(id)?.history ?? [];
+  }
+
   #limits(alive: readonly Alive[]): void {
     for (const { limit, attempts } of alive)
       this.#must('limits hold', attempts.length <= limit, () => `${attempts.length} alive in ${limit} slots`);
@@ -107,7 +112,11 @@ export class Invariants {
         chartSteps.has(step) || isRecovery(from, to),
         () => `${id} (attempt ${attempt}): ${step} is no step of it: ${JSON.stringify(history)}`,
       );
-      this.#must('history goes forward', to.attempt >= from.attempt || isAtRest(from.state), () => `${id} ${step}`);
+      this.#must(
+        'history goes forward',
+        to.attempt >= from.attempt || isAtRest(from.state),
+        () => `${id} ${step}`,
+      );
     }
   }
 
@@ -137,7 +146,8 @@ export class Invariants {
     this.#must(
       'the record of a stop is true',
       stop.confirmed !== isAlive,
-      () => `${job.id} attempt ${attempt} ${state}: ${JSON.stringify(stop)}, and it is ${isAlive ? '' : 'not '}alive`,
+      () =>
+        `${job.id} attempt ${attempt} ${state}: ${JSON.stringify(stop)}, and it is ${isAlive ? '' : 'not '}alive`,
     );
   }
 

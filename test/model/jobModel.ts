@@ -92,7 +92,11 @@ function verdictClass(verdict: Verdict | null): string {
 /** What tells two states apart. */
 export function keyOf({ value, context: { attempt, intent, stop, verdict } }: JobSnapshot): string {
   const isEnded = value === 'cancelled' || value === 'timedOut';
-  const where = isEnded ? 'ended' : typeof value === 'string' ? value : Object.entries(value).flat().join('.');
+  const where = isEnded
+    ? 'ended'
+    : typeof value === 'string'
+      ? value
+      : Object.entries(value).flat().join('.');
   const isProven = stop === null ? '' : stop.confirmed ? ', proven' : ', not proven';
   return `${where} #${attempt} (${intentClass(intent)}, ${verdictClass(verdict)}${isProven})`;
 }
@@ -126,16 +130,19 @@ export function graphFrom(start: JobSnapshot): Graph {
       .filter((type) => type.startsWith('xstate.after.'));
     return [...Object.keys(events), ...new Set(delays)] as EventName[];
   };
-  const map = getAdjacencyMap(jobMachine as AnyStateMachine, {
-    fromState: start,
-    // The graph knows an event by its text: so it says which of ours it is.
-    events: (snapshot: JobSnapshot) =>
-      namesAt(snapshot).map((name) => ({ ...eventOf(name, snapshot), as: name })),
-    serializeState: keyOf,
-    stopWhen: (snapshot: JobSnapshot) =>
-      isAtRest(snapshot.value as JobState) && snapshot.context.verdict !== null,
-    limit: 100_000,
-  } as never) as unknown as Record<
+  const map = getAdjacencyMap(
+    jobMachine as AnyStateMachine,
+    {
+      fromState: start,
+      // The graph knows an event by its text: so it says which of ours it is.
+      events: (snapshot: JobSnapshot) =>
+        namesAt(snapshot).map((name) => ({ ...eventOf(name, snapshot), as: name })),
+      serializeState: keyOf,
+      stopWhen: (snapshot: JobSnapshot) =>
+        isAtRest(snapshot.value as JobState) && snapshot.context.verdict !== null,
+      limit: 100_000,
+    } as never,
+  ) as unknown as Record<
     string,
     {
       state: JobSnapshot;

@@ -76,7 +76,9 @@ class Walks {
     try {
       await this.#walk(world, path, told);
     } catch (error) {
-      throw new Error(`path ${this.#count} (${told.join(', ')}): ${(error as Error).message}`, { cause: error });
+      throw new Error(`path ${this.#count} (${told.join(', ')}): ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 

@@ -1,14 +1,14 @@
 // One path of the job's chart, walked by a real processor: each event is made to happen as it happens in an app, and after each
 // of them the processor, the row and the chart must be in the same state, and the invariants hold.
 
+import { transition } from 'xstate';
+import type { Isolation } from '../../src/actors/attempt.ts';
 import { gatherMs } from '../../src/actors/isolation/protocol.ts';
 import type { StoredJob } from '../../src/engines/engine.ts';
-import type { Isolation } from '../../src/actors/attempt.ts';
+import { jobMachine } from '../../src/machines/job.ts';
 import { isAtRest, isFinal, type JobState } from '../../src/machines/states.ts';
 import type { Verdict } from '../../src/machines/verdict.ts';
 import type { TimeoutSettings } from '../../src/runtime/settings.ts';
-import { transition } from 'xstate';
-import { jobMachine } from '../../src/machines/job.ts';
 import type { Passage } from './engineLink.ts';
 import { Invariants } from './invariants.ts';
 import { type EventName, eventOf, type JobSnapshot, keyOf } from './jobModel.ts';
@@ -321,7 +321,9 @@ export class JobWalk {
       deadline: submittedAt,
     }[kind] as Date;
     const seconds = (this.#world.clock.now() - from.getTime()) / 1000 + 2;
-    return { [kind === 'deadline' ? 'deadlineSeconds' : `${kind}TimeoutSeconds`]: seconds } as TimeoutSettings;
+    return {
+      [kind === 'deadline' ? 'deadlineSeconds' : `${kind}TimeoutSeconds`]: seconds,
+    } as TimeoutSettings;
   }
 
   /** Its time comes in two seconds; a moment before, nothing has happened. */
@@ -432,7 +434,8 @@ export class JobWalk {
       same('the attempt', status.attempt, context.attempt - (isGivenBack ? 1 : 0));
       const stored = where === 'running' && row.intent !== null ? 'stopping' : where;
       same('the stored state', row.state, this.#isStored ? context.verdict?.state : stored);
-      if (where === 'stopping' && !this.#isStored) same('the stored intent', row.intent?.kind, context.intent?.kind);
+      if (where === 'stopping' && !this.#isStored)
+        same('the stored intent', row.intent?.kind, context.intent?.kind);
       if (isFinal(where) && context.verdict !== null) sameVerdict(same, row, context.verdict);
     }
     await this.invariants.check(this.#alive(), this.#name);

@@ -1,8 +1,7 @@
 // Simulated places in which a test decides when the host hears that an attempt has seen the request to stop, that its watchdog
 // has killed it, and that it is over; and whether it hears its beats.
 
-import type { AttemptPort, Launch, Places } from '../../src/actors/attempt.ts';
-import type { Isolation } from '../../src/actors/attempt.ts';
+import type { AttemptPort, Isolation, Launch, Places } from '../../src/actors/attempt.ts';
 import type { SimulatedAttempt } from '../../src/testing/simulatedAttempt.ts';
 import { SimulatedPlaces, type SimulatedPlacesOptions } from '../../src/testing/simulatedPlaces.ts';
 
@@ -47,7 +46,10 @@ export class PacedPlaces implements Places {
     const launch = this.simulated.launchIn(isolation);
     return (spec, port) => {
       const said = new Map<Word, () => void>();
-      const handle = launch(spec, paced(port, said, () => this.#ended(spec.start.token)));
+      const handle = launch(
+        spec,
+        paced(port, said, () => this.#ended(spec.start.token)),
+      );
       this.attempts.set(spec.start.token, new PacedAttempt(handle as SimulatedAttempt, said));
       return handle;
     };

@@ -28,7 +28,9 @@ const told = {
   pauseOver: { type: 'xstate.after.claimPause.supervisor.pausing' },
 } as const;
 
-const idle = supervisorMachine.provide({ actors: { claimJobs: fromPromise(() => new Promise<number>(() => {})) } });
+const idle = supervisorMachine.provide({
+  actors: { claimJobs: fromPromise(() => new Promise<number>(() => {})) },
+});
 
 /** As it is when a processor starts: it looks for work. */
 export function firstState(): SupervisorState {
@@ -39,26 +41,31 @@ export function firstState(): SupervisorState {
 export function step({ snapshot, started }: SupervisorState, event: SupervisorEvent): SupervisorState {
   const output = event.do === 'claimed' ? event.jobs : 0;
   const it =
-    event.do === 'claimed'
-      ? { type: 'xstate.done.actor.0.supervisor.claiming', output }
-      : told[event.do];
+    event.do === 'claimed' ? { type: 'xstate.done.actor.0.supervisor.claiming', output } : told[event.do];
   const [next] = transition(idle, snapshot, it as never);
   return { snapshot: next, started: started + output };
 }
 
 /** What can happen in a state. */
-function eventsAt({ snapshot: { value, context }, started }: SupervisorState, jobs: number): SupervisorEvent[] {
+function eventsAt(
+  { snapshot: { value, context }, started }: SupervisorState,
+  jobs: number,
+): SupervisorEvent[] {
   if (value === 'drained') return [];
   const isClaiming = typeof value === 'object';
   const alive = context.held - context.claiming;
   const most = Math.min(context.claiming, jobs - started);
   return [
     { do: 'workCame' },
-    ...(isClaiming ? Array.from({ length: most + 1 }, (_, n): SupervisorEvent => ({ do: 'claimed', jobs: n })) : []),
+    ...(isClaiming
+      ? Array.from({ length: most + 1 }, (_, n): SupervisorEvent => ({ do: 'claimed', jobs: n }))
+      : []),
     ...(isClaiming ? [{ do: 'claimFailed' } as const] : []),
     ...(value === 'pausing' ? [{ do: 'pauseOver' } as const] : []),
     ...(alive > 0 ? [{ do: 'attemptEnded' } as const] : []),
-    ...(value === 'draining' || (isClaiming && value.claiming === 'closing') ? [] : [{ do: 'drain' } as const]),
+    ...(value === 'draining' || (isClaiming && value.claiming === 'closing')
+      ? []
+      : [{ do: 'drain' } as const]),
   ];
 }
 

@@ -8,11 +8,11 @@ import { Orders, scriptedJob } from './scriptedJob.ts';
 import {
   firstState,
   pathToEachStep,
+  type SupervisorEvent,
+  type SupervisorState,
   simplePaths,
   slots,
   step,
-  type SupervisorEvent,
-  type SupervisorState,
 } from './supervisorModel.ts';
 import { engineNames, type Host, World } from './world.ts';
 
@@ -81,7 +81,10 @@ class SupervisorWalk {
 
   async walk(path: readonly SupervisorEvent[]): Promise<void> {
     const { processor } = this.#host;
-    await processor.submitMany(this.#name, Array.from({ length: jobs }, () => 'scripted'));
+    await processor.submitMany(
+      this.#name,
+      Array.from({ length: jobs }, () => 'scripted'),
+    );
     await processor.start();
     // It begins to look for work more than once: what a path begins with is the next time.
     for (await this.#world.calm(); this.#claim !== null; await this.#world.calm()) this.#claim?.answer(0);
@@ -144,7 +147,8 @@ class SupervisorWalk {
     }).toEqual({ claims: context.claiming, alive, told: alive, isDrained: value === 'drained' });
     expect(alive + context.claiming).toBeLessThanOrEqual(slots);
     const stored: StoredJob[] = [];
-    for await (const job of this.#world.store.list({ name: this.#name, states: ['running'] })) stored.push(job);
+    for await (const job of this.#world.store.list({ name: this.#name, states: ['running'] }))
+      stored.push(job);
     expect(stored).toHaveLength(alive);
   }
 }

@@ -13,7 +13,8 @@ export function whyUndriven(name: EventName, snapshot: JobSnapshot, isolation: I
   if (name.startsWith('xstate.after.backoff'))
     return 'at rest there is no actor: the row stays retrying until its time has come and it is claimed';
   if (name.endsWith('Timer') || name === 'jobMonitor' || name === 'progressMonitor') {
-    if (isAtRest) return 'at rest no attempt can be late, and queue and deadline are found by the timer of the rows';
+    if (isAtRest)
+      return 'at rest no attempt can be late, and queue and deadline are found by the timer of the rows';
     if (name.endsWith('Monitor') && isolation === 'process') return 'the watchdog of a process comes first';
   }
   if (name.endsWith('Watchdog')) {

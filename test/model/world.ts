@@ -10,7 +10,7 @@ import type { Engine } from '../../src/engines/engine.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
 import { JobProcessor, type Jobs } from '../../src/index.ts';
-import { placesOption, type ProcessorOptions } from '../../src/runtime/processorOptions.ts';
+import { type ProcessorOptions, placesOption } from '../../src/runtime/processorOptions.ts';
 import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import { EngineLink } from './engineLink.ts';
 import { HostClock } from './hostClock.ts';
