@@ -14,7 +14,7 @@ const results = await stryker.runMutationTest();
 type Mutant = (typeof results)[number];
 const isAlive = ({ status }: Mutant) => status === 'Survived' || status === 'NoCoverage';
 const lineOf = ({ fileName, location }: Mutant) =>
-  readFileSync(fileName, 'utf8').split('\n')[location.start.line]?.trim() ?? '';
+  readFileSync(fileName, 'utf8').split('\n')[location.start.line - 1]?.trim() ?? '';
 const isKnown = (mutant: Mutant, { file, line, mutator, replacement }: Equivalent) =>
   mutant.fileName.endsWith(file) &&
   mutant.mutatorName === mutator &&
@@ -28,7 +28,7 @@ const stale = ofRun.filter((known) => !alive.some((mutant) => isKnown(mutant, kn
 
 for (const mutant of unknown)
   console.log(
-    `survived: ${mutant.fileName}:${mutant.location.start.line + 1} ${mutant.mutatorName}: ${mutant.replacement}`,
+    `survived: ${mutant.fileName}:${mutant.location.start.line} ${mutant.mutatorName}: ${mutant.replacement}`,
   );
 for (const { file, line, mutator } of stale) console.log(`not alive any more: ${file} ${mutator}: ${line}`);
 console.log(
