@@ -19,7 +19,16 @@ const sources = [
   { find: /^unstuck\/testing\/vitest$/, replacement: source('testing/vitest.ts') },
 ];
 
+/** What is measured runs as Node runs it, without the transforms of the test runner. */
+const isMeasured = process.env.NODE_V8_COVERAGE !== undefined;
+
 const common = {
+  ...(isMeasured
+    ? {
+        experimental: { viteModuleRunner: false, nodeLoader: false },
+        setupFiles: './test/coverage/lastLook.ts',
+      }
+    : {}),
   pool: 'forks',
   maxConcurrency: 10,
   testTimeout: 60_000,
@@ -49,6 +58,8 @@ export default defineConfig({
           ...common,
           name: 'examples',
           include: ['examples/**/*.test.ts'],
+          // Without the test runner's transforms Node's own resolution is told.
+          ...(isMeasured ? { execArgv: ['--import', source('../examples/embedding/source.js')] } : {}),
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },

@@ -98,7 +98,7 @@ export const realWorld: Plant[] = [
     fault: 'an exit is judged before what the child said last is read',
     promise: 'a job that has completed is completed',
     file: 'src/actors/isolation/processChild.ts',
-    find: 'await lastWordsRead(child);\n    end(',
+    find: 'await lastWordsRead(stdio.slice(3) as Socket[]);\n      end(',
     put: 'end(',
     caughtBy: [processes('many that end at once are all completed')],
   },
@@ -109,7 +109,12 @@ export const realWorld: Plant[] = [
     file: 'src/runtime/acts.ts',
     find: 'if (job.group !== null) await places.endGroup(job.group);',
     put: '',
-    caughtBy: [file('stopped beyond its lease: its attempt is ended before another takes the job')],
+    caughtBy: [
+      {
+        file: 'test/testing/recovery.test.ts',
+        test: 'the attempt of a silent owner is proven ended before another takes its job',
+      },
+    ],
   },
   {
     name: 'commits-not-on-disk',
