@@ -157,6 +157,19 @@ test('what a job left in its group is ended with it', async () => {
   expect(isAlive(Number(result))).toBe(false);
 });
 
+test('what has left its group, and holds its pipes, does not hold up its end', async () => {
+  const live = new LiveChild(startProcess()).start(
+    jobOf(`
+      const { spawn } = await import('node:child_process');
+      return spawn('setsid', ['sleep', '1000'], { stdio: ['ignore', 'ignore', 'ignore', 3, 4] }).pid;
+    `),
+  );
+  const { result } = await live.says('completed');
+  expect(await live.ended).toEqual({ exitCode: 0 });
+  expect(isAlive(Number(result))).toBe(true);
+  process.kill(Number(result), 'SIGKILL');
+});
+
 test('one whose watchdog ends does not run on', async () => {
   const preload = moduleOf(`
     process.on('worker', (worker) => setTimeout(() => worker.terminate(), 50));
