@@ -255,12 +255,13 @@ describe('its watchdog', () => {
 
   test('is not early where the wall clock was set back before a deadline', async () => {
     const began = performance.now();
-    const watched = spawn(process.execPath, [script('setBackClock.ts').pathname], {
+    const standsAt = Date.UTC(2026, 0, 1);
+    const watched = spawn(process.execPath, [script('setBackClock.ts').pathname, String(standsAt)], {
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe'],
     });
     const pipe = watched.stdio[4] as Duplex;
-    pipe.write(`${JSON.stringify({ type: 'watch', secret: 's', deadlineAt: Date.now() + 300 })}\n`);
+    pipe.write(`${JSON.stringify({ type: 'watch', secret: 's', deadlineAt: standsAt + 300 })}\n`);
     const word = new Promise((resolve) => pipe.once('data', (line) => resolve(JSON.parse(String(line)))));
     const ended = new Promise((resolve) => watched.once('exit', (_, signal) => resolve(signal)));
     expect(await word).toEqual({ secret: 's', cause: 'deadline' });
