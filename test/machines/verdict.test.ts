@@ -176,4 +176,9 @@ describe('an attempt whose host ended with it', () => {
   ] as const)('%s', (_, crashes, expected) => {
     expect(verdictOfCrash(crashes, 3)).toEqual({ ...nothing, ...expected });
   });
+
+  test('in a process of its own is not blamed where no crash is allowed either', () => {
+    expect(verdictOfCrash(null, 0).state).toBe('queued');
+    expect(verdictOfCrash(1, 0).state).toBe('failed');
+  });
 });

@@ -3,10 +3,9 @@
 
 export interface Equivalent {
   readonly file: `src/${string}.ts`;
-  /** The line it is in, as far as that tells it. */
+  /** A part of its line: one of these mutators there is enough to be known by. */
   readonly line: string;
   readonly mutator: string;
-  readonly replacement: string;
   readonly reason: string;
 }
 

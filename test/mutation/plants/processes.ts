@@ -109,7 +109,12 @@ export const realWorld: Plant[] = [
     file: 'src/runtime/acts.ts',
     find: 'if (job.group !== null) await places.endGroup(job.group);',
     put: '',
-    caughtBy: [file('stopped beyond its lease: its attempt is ended before another takes the job')],
+    caughtBy: [
+      {
+        file: 'test/testing/recovery.test.ts',
+        test: 'the attempt of a silent owner is proven ended before another takes its job',
+      },
+    ],
   },
   {
     name: 'commits-not-on-disk',
