@@ -30,9 +30,10 @@ import {
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
 import { scheduleFrom } from './controlStore.ts';
-import type { Answer, Call, Committed, OpenOrder, StoreCalls, StoreMethod } from './databaseThread.ts';
+import type { OpenOrder } from './databaseThread.ts';
 import { type QueuePlace, queueFirst } from './jobQueries.ts';
 import { fromRow, type JobRow, settingsFrom } from './jobRow.ts';
+import type { Answer, Call, Committed, StoreCalls, StoreMethod } from './transactions.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const answersATurn = 32;
