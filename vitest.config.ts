@@ -12,7 +12,16 @@ const alone = [
 /** Most of the work of a process that tests start is the compiling of our sources: kept from one to the next. */
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compile', import.meta.url)) };
 
+/** What is measured runs as Node runs it, without the transforms of the test runner. */
+const isMeasured = process.env.NODE_V8_COVERAGE !== undefined;
+
 const common = {
+  ...(isMeasured
+    ? {
+        experimental: { viteModuleRunner: false, nodeLoader: false },
+        setupFiles: './test/coverage/lastLook.ts',
+      }
+    : {}),
   pool: 'forks',
   maxConcurrency: 10,
   testTimeout: 60_000,

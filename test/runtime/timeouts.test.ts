@@ -254,6 +254,15 @@ describe('a retry', () => {
     });
   });
 
+  test('by hand of a job that waits says that it was by hand, and no clock', async () => {
+    await begin({ maxConcurrentJobs: 1 });
+    await processor.submit('polite', null);
+    const waiting = await processor.submit('polite', null);
+    expect(await processor.timeoutJob(waiting.id)).toMatchObject({
+      ...{ state: 'timedOut', timeout: 'queue', reason: 'timed out by hand', attempt: 0 },
+    });
+  });
+
   test('by hand makes a new job that names the old', async () => {
     await begin();
     const job = await processor.submit('quick', 5);

@@ -98,7 +98,7 @@ export const realWorld: Plant[] = [
     fault: 'an exit is judged before what the child said last is read',
     promise: 'a job that has completed is completed',
     file: 'src/actors/isolation/processChild.ts',
-    find: 'await lastWordsRead(child);\n    end(',
+    find: 'await lastWordsRead(stdio.slice(3) as Socket[]);\n      end(',
     put: 'end(',
     caughtBy: [processes('many that end at once are all completed')],
   },
