@@ -55,7 +55,9 @@ export const realWorld: Plant[] = [
     file: watchdog,
     find: 'const clock = patientClock(systemClock);',
     put: 'const clock = systemClock;',
-    caughtBy: [absent('that was stopped with all its children for longer than their watchdogs wait')],
+    caughtBy: [
+      absent('after a host that was stopped with all its children for longer than their watchdogs wait'),
+    ],
   },
   {
     name: 'watchdog-does-not-count',
