@@ -84,6 +84,8 @@ export class SqliteThread extends EventEmitter implements DatabaseThread {
   #isDue = false;
   #isLookDue = false;
   #isOver = false;
+  /** What came before it was open. */
+  readonly #early: (Call[] | 'close')[] = [];
   #isOpen = false;
   #isFull = false;
 
@@ -98,8 +100,10 @@ export class SqliteThread extends EventEmitter implements DatabaseThread {
       now: () => timeline.now,
     });
     const opened = () => {
+      if (this.#isOver) return;
       this.#isOpen = true;
       this.emit('message', 'open');
+      for (const sent of this.#early) this.#hear(sent);
     };
     // A host is started within a step; a thread that comes back takes its time.
     if (options.isFirst) queueMicrotask(opened);
@@ -150,6 +154,10 @@ export class SqliteThread extends EventEmitter implements DatabaseThread {
 
   #hear(calls: Call[] | 'close'): void {
     if (this.#isOver) return;
+    if (!this.#isOpen) {
+      this.#early.push(calls);
+      return;
+    }
     const { timeline, lock } = this.#options;
     if (calls === 'close') {
       if (this.#waiting.length > 0) this.#carryOut();
