@@ -7,6 +7,7 @@ import type { Benchmark } from './benchmark.ts';
 import { durable } from './durable.ts';
 import { inspect } from './inspect.ts';
 import { lateness } from './lateness.ts';
+import { postgresTrial } from './postgresTrial.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
 import { scale } from './scale.ts';
@@ -24,12 +25,13 @@ const benchmarks: Record<string, Benchmark> = {
   recovery,
   inspect,
   telemetry,
+  'postgres-trial': postgresTrial,
 };
 
 const usage = `npm run bench -- NAME [--json] [--quick]
 
 ${Object.entries(benchmarks)
-  .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
+  .map(([name, { about }]) => `  ${name.padEnd(16)}${about}`)
   .join('\n')}
 
   --json       one object on standard output
