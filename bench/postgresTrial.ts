@@ -127,7 +127,9 @@ export const postgresTrial: Benchmark = {
         return {
           side: name,
           jobsASecond: Math.round(median(figures.map(({ seconds }) => jobsARound / seconds))),
-          asPartOfOurs: twoPlaces(median(figures.map(({ seconds }, n) => (first[n]?.seconds ?? 0) / seconds))),
+          asPartOfOurs: twoPlaces(
+            median(figures.map(({ seconds }, n) => (first[n]?.seconds ?? 0) / seconds)),
+          ),
           statementsABatch: twoPlaces(median(figures.map((f) => (f.statements / jobsARound) * batch))),
           walBytesAJob: Math.round(median(figures.map(({ walBytes }) => walBytes / jobsARound))),
         };

@@ -49,13 +49,13 @@ const migrations: readonly ((schema: string) => string)[] = [
     claimed_ahead boolean NOT NULL DEFAULT false,
     -- Its intent is one that ends the job, and not only the attempt.
     must_end boolean NOT NULL DEFAULT false,
-    id text PRIMARY KEY,
-    name text NOT NULL,
-    state text NOT NULL,
+    id text COLLATE "C" PRIMARY KEY,
+    name text COLLATE "C" NOT NULL,
+    state text COLLATE "C" NOT NULL,
     input text NOT NULL,
     settings text NOT NULL,
-    idempotency_key text,
-    concurrency_key text,
+    idempotency_key text COLLATE "C",
+    concurrency_key text COLLATE "C",
     retry_of text,
     trace text,
     token text,
@@ -94,13 +94,14 @@ const migrations: readonly ((schema: string) => string)[] = [
   -- How many jobs of each name are in each state: what each transaction has added and taken away, summed up now and then. One
   -- row for each would make every transaction wait for the one before.
   CREATE TABLE ${schema}.tally (
-    name text NOT NULL,
-    state text NOT NULL,
-    n bigint NOT NULL
+    name text COLLATE "C" NOT NULL,
+    state text COLLATE "C" NOT NULL,
+    n bigint NOT NULL,
+    change bigint NOT NULL DEFAULT nextval('${schema}.changes')
   ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
   -- Attempts of names with a rate, as long as it needs them.
   CREATE TABLE ${schema}.starts (
-    name text NOT NULL,
+    name text COLLATE "C" NOT NULL,
     at double precision NOT NULL,
     n integer NOT NULL
   );
@@ -130,7 +131,7 @@ const migrations: readonly ((schema: string) => string)[] = [
     last_skip_at double precision
   );
   CREATE INDEX schedules_next ON ${schema}.schedules (name, next_tick_at);
-  CREATE TABLE ${schema}.paused (name text PRIMARY KEY);
+  CREATE TABLE ${schema}.paused (name text COLLATE "C" PRIMARY KEY);
   -- After a job of this key came to rest, or was alive and is no more: of those that wait for their key, as many come to wait
   -- for a slot as it has places free. Who does this for a key is alone with it until the end of the transaction; a claim is
   -- not kept from it, since it turns a job that waits for a slot into one that is alive, and both are counted at once.
@@ -220,7 +221,9 @@ async function versionOf(client: ClientBase, schema: string): Promise<number> {
       `schema ${schema}: expected one with jobs, or none, got tables of something else. Use another database, or move them.`,
     );
   if (!ours) return 0;
-  const found = await client.query(`SELECT coalesce(max(version), 0)::int AS version FROM ${quoted(schema)}.migrations`);
+  const found = await client.query(
+    `SELECT coalesce(max(version), 0)::int AS version FROM ${quoted(schema)}.migrations`,
+  );
   const { version } = found.rows[0] as { version: number };
   if (version > migrations.length)
     throw new EngineError(
