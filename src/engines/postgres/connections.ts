@@ -24,6 +24,13 @@ const connectTimeoutMs = 5000;
 /** As often two transactions may be in each other's way. */
 const mostRepeats = 10;
 
+/** Rows are found by their indexes, whatever the statistics say: right after many were stored they know of none. */
+export const planning = [
+  'SET LOCAL enable_seqscan = off',
+  'SET LOCAL enable_hashjoin = off',
+  'SET LOCAL enable_mergejoin = off',
+];
+
 type Pg = typeof import('pg');
 
 export type DedicatedClient = ClientBase & { end(): Promise<void>; unref(): void };
@@ -114,7 +121,15 @@ export class Connections {
   /** A statement by itself. */
   query: Query = async <Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> => {
     try {
-      return await this.use(async (client) => (await client.query(text, [...values])).rows as Row[]);
+      return await this.use(async (client) => {
+        // Sent together, waited for once.
+        const [, found] = await Promise.all([
+          client.query(this.#beginning().join(';\n')),
+          client.query(text, [...values]),
+          client.query('COMMIT'),
+        ]);
+        return found.rows as Row[];
+      });
     } catch (error) {
       throw engineErrorOf(this.place, error);
     }
@@ -138,20 +153,23 @@ export class Connections {
     }
   }
 
+  #beginning(): string[] {
+    return [
+      'BEGIN',
+      ...planning,
+      `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
+      `SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`,
+      ...(this.#options.durability === 'normal' ? ['SET LOCAL synchronous_commit = off'] : []),
+    ];
+  }
+
   async #once<T>(
     client: PoolClient,
     begin: Beginning,
     act: (tx: Transaction, begun: QueryArrayResult['rows'][]) => Promise<T>,
   ): Promise<{ value: T; tx: Transaction }> {
     const text = [
-      'BEGIN',
-      `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
-      `SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`,
-      // Rows are found by their ids, whatever the statistics say: right after many were stored they know of none.
-      'SET LOCAL enable_seqscan = off',
-      'SET LOCAL enable_hashjoin = off',
-      'SET LOCAL enable_mergejoin = off',
-      ...(this.#options.durability === 'normal' ? ['SET LOCAL synchronous_commit = off'] : []),
+      ...this.#beginning(),
       ...begin.statements,
       'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now',
     ].join(';\n');

@@ -1,6 +1,6 @@
 // What is asked of the jobs: each question one statement by itself, that changes nothing and waits for nobody.
 
-import type { FinalState, JobState, TimeoutKind } from '../../machines/states.ts';
+import { type FinalState, type JobState, jobStates, type TimeoutKind } from '../../machines/states.ts';
 import { EngineError, type JobQuery, type OpenJobs } from '../engine.ts';
 import type { JobRow } from './jobRow.ts';
 import type { Query } from './transaction.ts';
@@ -67,13 +67,13 @@ export class JobQueries {
     const select = (more: string) =>
       `(SELECT * FROM ${this.#schema}.jobs ${[...where, more].filter((part) => part !== '').length === 0 ? '' : `WHERE ${[...where, more].filter((part) => part !== '').join(' AND ')}`}
         ORDER BY submitted_at DESC, seq DESC LIMIT ${value(Math.min(limit, pageRows))})`;
-    // The newest of each state are found by an index, and merged.
+    // The newest of each state are found by an index, and merged. Of a name, or a key, there is another index.
     const found =
-      states === undefined
+      states === undefined && (name !== undefined || key !== undefined)
         ? select('')
-        : states.length === 0
+        : states?.length === 0
           ? select('false')
-          : states.map((state) => select(`state = ${value(state)}`)).join(' UNION ALL ');
+          : (states ?? jobStates).map((state) => select(`state = ${value(state)}`)).join(' UNION ALL ');
     return this.#query<JobRow>(
       paged(
         `SELECT * FROM (${found}) AS merged ORDER BY submitted_at DESC, seq DESC LIMIT ${value(Math.min(limit, pageRows))}`,
@@ -218,7 +218,7 @@ export class JobQueries {
   /** Whether any job at rest may start by now that was not to start before. */
   async isAnyRipe(now: number | null): Promise<boolean> {
     const [found] = await this.#query<{ is: boolean }>(
-      `SELECT EXISTS (SELECT FROM ${this.#schema}.jobs WHERE stage = 0 AND not_before <= ${instant('$1')}) AS is`,
+      `SELECT coalesce((SELECT min(not_before) FROM ${this.#schema}.jobs WHERE stage = 0) <= ${instant('$1')}, false) AS is`,
       [now],
     );
     return found?.is === true;

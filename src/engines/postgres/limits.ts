@@ -75,7 +75,7 @@ export async function nextStartIn(
     if (rate === null) continue;
     const [begun] = await query<{ n: number; ago: number; waits: boolean }>(
       `SELECT coalesce(sum(n), 0)::int AS n, coalesce(max(${instant('$2')} - least(at, ${instant('$2')})), 0) AS ago,
-         EXISTS (SELECT FROM ${schema}.jobs WHERE stage = 1 AND name = $1) AS waits
+         (SELECT seq FROM ${schema}.jobs WHERE stage = 1 AND name = $1 ORDER BY rank, seq LIMIT 1) IS NOT NULL AS waits
        FROM ${schema}.starts WHERE name = $1 AND at > ${instant('$2')} - $3::float8`,
       [name, now, rate.ms],
     );

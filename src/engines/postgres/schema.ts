@@ -71,8 +71,8 @@ const migrations: readonly ((schema: string) => string)[] = [
     -- JSON objects with commas between them.
     history text NOT NULL
   ) WITH (
-    -- A heartbeat finds room beside its row, and touches no index.
-    fillfactor = 85,
+    -- A heartbeat finds room beside its row, and touches no index: the half of a page is 5 times less of the log than a sixth of it.
+    fillfactor = 50,
     -- Every job leaves two dead versions of its row: they go in small portions, soon.
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 1000
@@ -89,7 +89,6 @@ const migrations: readonly ((schema: string) => string)[] = [
   CREATE INDEX jobs_live ON ${schema}.jobs (name) WHERE token IS NOT NULL;
   CREATE INDEX jobs_by_state ON ${schema}.jobs (state, submitted_at, seq);
   CREATE INDEX jobs_by_name ON ${schema}.jobs (name, submitted_at, seq);
-  CREATE INDEX jobs_by_time ON ${schema}.jobs (submitted_at, seq);
   CREATE INDEX jobs_ended ON ${schema}.jobs (state, ended_at) WHERE ended_at IS NOT NULL;
   -- How many jobs of each name are in each state: what each transaction has added and taken away, summed up now and then. One
   -- row for each would make every transaction wait for the one before.
