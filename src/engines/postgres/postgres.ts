@@ -40,9 +40,9 @@ import type { Transaction } from './transaction.ts';
 import { Writes } from './writes.ts';
 
 export interface PostgresOptions {
-  /** As libpq reads it: `postgres://user:password@host:port/database`. */
+  /** As libpq reads it: `postgres://user:password@host:port/database`; with `?schema=NAME` too. */
   url: string;
-  /** Where the tables are. Default `unstuck`. */
+  /** Where the tables are. Default: the URL's, else `unstuck`. */
   schema?: string;
   /** Connections of this process, beside the one that listens. At least 1. Default 5. */
   maxConnections?: number;
@@ -73,7 +73,7 @@ export class PostgresEngine implements Engine {
 
   constructor({
     url,
-    schema = 'unstuck',
+    schema = schemaOf(url),
     maxConnections = 5,
     durability = 'full',
     time = 'database',
@@ -387,4 +387,8 @@ export class PostgresEngine implements Engine {
     if (this.#clock === null) throw new EngineError(`${this.#connections.place} is not open`);
     return this.#clock;
   }
+}
+
+function schemaOf(url: string): string {
+  return new URL(url).searchParams.get('schema') ?? 'unstuck';
 }
