@@ -12,7 +12,7 @@ const said: Record<string, string> = {
   '28000': 'it refuses this user. Check user and pg_hba.conf.',
   '3D000': 'it has no such database. Check the name, or create it.',
   '42501':
-    'this role may not do that. Give it its rights (unstuck migrate --print-grants), or set the schema up with another (unstuck migrate).',
+    'this role may not do that. Give it its rights (unstuck migrate --grants ROLE), or set the schema up with another (unstuck migrate).',
   '53100': 'its disk is full. Nothing of the last writes was stored. Free some space.',
   '53200': 'it is out of memory.',
   '53300': 'it has no connection left. Raise max_connections, or lower those of others.',

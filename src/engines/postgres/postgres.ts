@@ -35,6 +35,7 @@ import { nextStartIn, ripening } from './limits.ts';
 import { lockClasses, numberOf } from './locks.ts';
 import { Notifications } from './notifications.ts';
 import { migrate, quoted } from './schema.ts';
+import { schemaOf } from './setUp.ts';
 import { sumUp } from './tally.ts';
 import type { Transaction } from './transaction.ts';
 import { Writes } from './writes.ts';
@@ -387,8 +388,4 @@ export class PostgresEngine implements Engine {
     if (this.#clock === null) throw new EngineError(`${this.#connections.place} is not open`);
     return this.#clock;
   }
-}
-
-function schemaOf(url: string): string {
-  return new URL(url).searchParams.get('schema') ?? 'unstuck';
 }

@@ -172,6 +172,8 @@ const migrations: readonly ((schema: string) => string)[] = [
   `,
 ];
 
+export const newestVersion = migrations.length;
+
 /** A schema's name as it stands in statements. */
 export function quoted(schema: string): string {
   return `"${schema.replaceAll('"', '""')}"`;
@@ -182,7 +184,7 @@ export function quoted(schema: string): string {
  * role which may not make tables can work with one that was set up for it.
  */
 export async function migrate(client: ClientBase, schema: string): Promise<void> {
-  if ((await versionOf(client, schema)) === migrations.length) return;
+  if ((await versionOf(client, schema)) === newestVersion) return;
   await client.query('BEGIN');
   try {
     // Another process may be here too.
@@ -207,7 +209,7 @@ export async function migrate(client: ClientBase, schema: string): Promise<void>
 }
 
 /** 0: nothing of it is there. Refused where it is newer than this code, or not ours. */
-async function versionOf(client: ClientBase, schema: string): Promise<number> {
+export async function versionOf(client: ClientBase, schema: string): Promise<number> {
   const { rows } = await client.query(
     `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = 'migrations') AS ours,
