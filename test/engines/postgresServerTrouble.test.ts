@@ -148,7 +148,8 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     await one.settle('a', first?.token as string, verdict('completed'));
     await one.setPaused('x', true);
     await until(() => heard.length >= 4 && controls === 1);
-    expect(heard).toEqual(['a queued', 'b queued', 'a running', 'a completed']);
+    // One that waits for long is told again.
+    expect([...new Set(heard)]).toEqual(['a queued', 'b queued', 'a running', 'a completed']);
   });
 
   test('more than notifications can hold is told as that', async () => {

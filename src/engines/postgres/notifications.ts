@@ -20,6 +20,8 @@ interface Told {
 export interface NotificationsHost {
   changed(changes: readonly Change[]): void;
   missed(): void;
+  /** Once a second. */
+  looked(): Promise<void>;
 }
 
 /** Changes are gathered for so long, ms. */
@@ -152,6 +154,7 @@ export class Notifications {
     this.#wasAhead = isAhead;
     this.#lastMade = made;
     if (isMissed) this.#host.missed();
+    await this.#host.looked();
   }
 }
 

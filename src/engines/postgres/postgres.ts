@@ -17,6 +17,7 @@ import {
   type NewJob,
   type OpenJobs,
   type ScheduleQuery,
+  type SqlTransaction,
   StaleAttemptError,
   type StoredJob,
   type StoredSchedule,
@@ -38,6 +39,7 @@ import { migrate, quoted } from './schema.ts';
 import { schemaOf } from './setUp.ts';
 import { sumUp } from './tally.ts';
 import type { Transaction } from './transaction.ts';
+import { stateOf, submitWithin } from './within.ts';
 import { Writes } from './writes.ts';
 
 export interface PostgresOptions {
@@ -55,6 +57,8 @@ export interface PostgresOptions {
 
 /** The tally is summed up after so many transactions of this process. */
 const transactionsASum = 100;
+/** A job that has waited so long may be one that nobody was told of, ms. */
+const unheardMs = 1000;
 /** So many jobs in one call change what the planner should know. */
 const manyJobs = 1000;
 
@@ -98,6 +102,7 @@ export class PostgresEngine implements Engine {
       missed: () => {
         for (const watcher of this.#watchers) watcher.missed();
       },
+      looked: () => this.#wakeForReady(),
     });
   }
 
@@ -138,6 +143,37 @@ export class PostgresEngine implements Engine {
     // The server's own look at a table comes a minute later, if at all: until then it would plan for the few that were there.
     if (jobs.length >= manyJobs) this.#keepUp(`ANALYZE ${quoted(this.#schema)}.jobs`);
     return stored;
+  }
+
+  async submitWithin(transaction: SqlTransaction, jobs: readonly NewJob[]): Promise<StoredJob[]> {
+    const { stored, tx, transactionId } = await submitWithin(
+      transaction,
+      quoted(this.#schema),
+      this.#now(),
+      jobs,
+    );
+    // Nobody but its owner ends it; he does not tell us.
+    this.#tellOnceOver(tx, transactionId).catch(() => {});
+    return stored;
+  }
+
+  async #tellOnceOver(tx: Transaction, transactionId: string): Promise<void> {
+    for (let pauseMs = 5; this.#clock !== null; pauseMs = Math.min(pauseMs * 1.5, 1000)) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+      if (this.#clock === null) return;
+      const state = await stateOf(this.#connections.query, transactionId);
+      if (state === 'in progress') continue;
+      if (state === 'committed') this.#stored(tx);
+      else this.#notifications.tell([], tx.numbers);
+      return;
+    }
+  }
+
+  /** Who ended before it told what it had stored, or could not know that it was: a job waits, and nobody has heard of it. */
+  async #wakeForReady(): Promise<void> {
+    if (this.#isGivenTime) return;
+    const ready = await this.#queries.anyReady();
+    if (ready !== null && ready.forMs > unheardMs) this.#tell([[ready.id, ready.state]]);
   }
 
   /** One claim at a time: of several at once each would pass over what the others look at. */

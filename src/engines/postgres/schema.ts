@@ -135,7 +135,7 @@ const migrations: readonly ((schema: string) => string)[] = [
   -- for a slot as it has places free. Who does this for a key is alone with it until the end of the transaction; a claim is
   -- not kept from it, since it turns a job that waits for a slot into one that is alive, and both are counted at once.
   CREATE FUNCTION ${schema}.refill(of_name text, of_key text) RETURNS TABLE (moved_id text, moved_state text)
-  LANGUAGE plpgsql AS $$
+  LANGUAGE plpgsql SET enable_seqscan = off AS $$
   DECLARE
     next record;
     last record;
