@@ -218,6 +218,7 @@ export interface Claim {
 
 /** A connection of the caller's own with a transaction open, as a client of `pg` is one. */
 export interface SqlTransaction {
+  /** A statement with `$1`, `$2`… for its values. */
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
