@@ -7,6 +7,7 @@ import type { Benchmark } from './benchmark.ts';
 import { durable } from './durable.ts';
 import { inspect } from './inspect.ts';
 import { lateness } from './lateness.ts';
+import { paths } from './paths.ts';
 import { postgresTrial } from './postgresTrial.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
@@ -26,6 +27,7 @@ const benchmarks: Record<string, Benchmark> = {
   inspect,
   telemetry,
   'postgres-trial': postgresTrial,
+  paths,
 };
 
 const usage = `npm run bench -- NAME [--json] [--quick]

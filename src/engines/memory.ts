@@ -38,7 +38,7 @@ import {
   withTimeouts,
 } from './jobFacts.ts';
 import { MemoryControls } from './memoryControls.ts';
-import { RankedQueue } from './rankedQueue.ts';
+import { isBefore, RankedQueue } from './rankedQueue.ts';
 
 type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
   history: Transition[];
@@ -466,27 +466,26 @@ export class MemoryEngine implements Engine {
     return group;
   }
 
-  /** As many of a key wait for a slot as may be alive: the first of them. The others wait behind. */
+  /**
+   * As many of a key wait for a slot as may be alive: the first of them, each by its own limit. Those after one that must wait
+   * wait behind, so that none is passed for ever by those of a higher limit.
+   */
   #refill(group: Group): void {
+    const waited = new Set(group.heads);
     for (;;) {
       const next = group.behind.first();
       if (next === undefined) break;
-      const held = group.live + group.pausing.size;
-      if (held >= next.keyLimit) break;
-      if (held + group.heads.size >= next.keyLimit) {
-        const last = [...group.heads].reduce<Row | null>(
-          (a, b) => (a !== null && a.rank > b.rank ? a : b),
-          null,
-        );
-        if (last === null || last.rank <= next.rank) break;
-        group.heads.delete(last);
-        this.#ready.delete(last);
-        group.behind.add(last);
+      const later = [...group.heads].filter((head) => isBefore(next, head));
+      for (const head of later) {
+        group.heads.delete(head);
+        this.#ready.delete(head);
+        group.behind.add(head);
       }
+      if (group.live + group.pausing.size + group.heads.size >= next.keyLimit) break;
       group.behind.delete(next);
       group.heads.add(next);
       this.#ready.add(next);
-      this.#changed(next);
+      if (!waited.has(next)) this.#changed(next);
     }
     if (group.live + group.heads.size + group.pausing.size === 0 && group.behind.isEmpty)
       this.#groups.delete(group.key);

@@ -60,7 +60,9 @@ export class RankedQueue<Row extends Ranked> {
     });
     for (;;) {
       let least: (typeof heads)[number] | undefined;
-      for (const head of heads) if (least === undefined || isBefore(head, least)) least = head;
+      for (const head of heads)
+        if (head.row !== undefined && (least?.row === undefined || isBefore(head.row, least.row)))
+          least = head;
       if (least?.row === undefined) return;
       yield least.row;
       least.row = least.rows.next().value;
@@ -68,15 +70,9 @@ export class RankedQueue<Row extends Ranked> {
   }
 }
 
-interface Head {
-  readonly lane: number;
-  readonly row: Ranked | undefined;
-}
-
 /** At an equal rank the older one, which is of the lower priority, is first. */
-function isBefore(a: Head, b: Head): boolean {
-  if (a.row === undefined || b.row === undefined) return a.row !== undefined;
-  return a.row.rank < b.row.rank || (a.row.rank === b.row.rank && a.lane < b.lane);
+export function isBefore(a: Ranked, b: Ranked): boolean {
+  return a.rank < b.rank || (a.rank === b.rank && a.lane < b.lane);
 }
 
 function sort<Row extends Ranked>(lane: Lane<Row>): void {

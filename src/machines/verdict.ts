@@ -125,6 +125,12 @@ export function verdictOfEnd(facts: RetryFacts, outcome: AttemptOutcome, at: num
   return { ...blank, state: 'retrying', failure, notBefore: at + backoffMs(facts) };
 }
 
+/** Who asked for an end, or why; null: it came by itself. */
+export function reasonOf(intent: StopIntent): string | null {
+  if (intent.kind === 'cancel') return intent.reason;
+  return intent.kind === 'timeout' && intent.by === 'hand' ? 'timed out by hand' : null;
+}
+
 /** The verdict on an attempt that was stopped. One that completed before it was killed counts as completed. */
 export function verdictOfStop(
   facts: RetryFacts,
@@ -137,9 +143,9 @@ export function verdictOfStop(
     const reason = `completed while it was being stopped (${nameOf(intent)})`;
     return { ...blank, state: 'completed', result: outcome.result, stop, reason };
   }
-  if (intent.kind === 'cancel') return { ...blank, state: 'cancelled', reason: intent.reason, stop };
+  const reason = reasonOf(intent);
+  if (intent.kind === 'cancel') return { ...blank, state: 'cancelled', reason, stop };
   if (intent.kind !== 'timeout') return { ...handedBack, stop };
-  const reason = intent.by === 'hand' ? 'timed out by hand' : null;
   const ended = { ...blank, timeout: intent.timeout, reason, stop };
   if (isPointless(outcome))
     return { ...ended, state: 'timedOut', reason: reason ?? whyPointless(outcome.failure) };

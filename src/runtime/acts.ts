@@ -180,7 +180,7 @@ export class Acts {
       }
       return;
     }
-    if (isFinal(job.state) || live.send(job.id, event)) return;
+    if (isFinal(job.state) || live.tell(job, event)) return;
     const engine = await this.#host.engine();
     if (event.type === 'job.cancel')
       await engine.recordIntent(job.id, null, { kind: 'cancel', reason: event.reason });

@@ -7,7 +7,7 @@ import type { StoredJob } from '../engines/engine.ts';
 import { jobMachine } from '../machines/job.ts';
 import type { AttemptTimeouts, JobChartInput, JobEvent } from '../machines/jobMessages.ts';
 import type { JobState } from '../machines/states.ts';
-import { blank, type Verdict } from '../machines/verdict.ts';
+import { blank, reasonOf, type Verdict } from '../machines/verdict.ts';
 
 /** `chance`: this attempt's own, 0 to 1. */
 export function chartInput(job: StoredJob, now: number, isKillable: boolean, chance: number): JobChartInput {
@@ -54,7 +54,7 @@ export function stepAtRest(job: StoredJob, event: JobEvent, now: number): Verdic
     ...blank,
     state: next.value as JobState & Verdict['state'],
     timeout: intent?.kind === 'timeout' ? intent.timeout : null,
-    reason: intent?.kind === 'cancel' ? intent.reason : null,
+    reason: intent === null ? null : reasonOf(intent),
     failure: job.failure,
   };
 }

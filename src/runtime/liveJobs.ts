@@ -24,7 +24,7 @@ import { claimedJobMachine } from '../machines/job.ts';
 import type { JobChartContext, JobEmitted, JobEvent } from '../machines/jobMessages.ts';
 import { stopBudgetMs } from '../machines/ladder.ts';
 import { isAtRest, isFinal, type JobState, type TimeoutKind } from '../machines/states.ts';
-import type { Verdict } from '../machines/verdict.ts';
+import type { StopIntent, Verdict } from '../machines/verdict.ts';
 import { attemptTimeouts, chartInput } from './chartInput.ts';
 import { type AnyDefinition, isolationOf, moduleUrl } from './definitions.ts';
 import type { RootActor } from './inspection.ts';
@@ -238,6 +238,11 @@ export class LiveJobs {
     return live !== undefined;
   }
 
+  /** The attempt that a row is of. False where it is not alive here: one that has lost its lease decides about its job no more. */
+  tell({ id, token }: StoredJob, event: JobEvent): boolean {
+    return this.#live.get(id)?.attempt.start.token === token && this.send(id, event);
+  }
+
   heartbeat(id: string): boolean {
     const live = this.#live.get(id);
     live?.attempt.lived();
@@ -328,12 +333,11 @@ export class LiveJobs {
     if (live === undefined) return;
     if (settings !== null) this.#retime(live, settings);
     if (!held) live.actor.send({ type: 'lease.lost' });
-    // Asked for in another process; what was asked here is on its way already.
-    else if (intent?.kind === 'cancel') {
-      if (live.actor.getSnapshot().context.intent?.kind === 'cancel') return;
-      live.actor.send({ type: 'job.cancel', reason: intent.reason });
-    } else if (intent?.kind === 'timeout' && live.actor.getSnapshot().matches('running')) {
-      live.actor.send({ type: 'job.timeOut', kind: intent.timeout, by: intent.by });
+    // Asked for in another process; what was asked here, or told already, is on its way.
+    else if (intent !== null && !isSame(intent, live.actor.getSnapshot().context.intent)) {
+      if (intent.kind === 'cancel') live.actor.send({ type: 'job.cancel', reason: intent.reason });
+      else if (intent.kind === 'timeout')
+        live.actor.send({ type: 'job.timeOut', kind: intent.timeout, by: intent.by });
     }
   }
 
@@ -566,6 +570,12 @@ function watchLimits({ settings, deadlineAt }: StoredJob): WatchLimits {
     deadlineAt: (deadlineAt ?? Infinity) + budgetMs,
     memoryLimitMb: settings.memoryLimitMb,
   };
+}
+
+/** As far as the chart does the same with it. */
+function isSame(a: StopIntent, b: StopIntent | null): boolean {
+  if (a.kind !== 'timeout' || b?.kind !== 'timeout') return a.kind === b?.kind;
+  return a.timeout === b.timeout && a.by === b.by;
 }
 
 type ChartState = JobState | 'superseded';

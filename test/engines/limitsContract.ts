@@ -28,7 +28,7 @@ interface Kept {
 }
 
 type Step =
-  | { do: 'submit'; name: string; key: string | null; priority: number; delay: number }
+  | { do: 'submit'; name: string; key: string | null; keyLimit: number; priority: number; delay: number }
   | { do: 'claim'; limit: number }
   | { do: 'settle'; which: number; state: 'completed' | 'queued' | 'retrying' }
   | { do: 'cancel' | 'promote'; which: number }
@@ -40,7 +40,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('submit' as const),
       name: fc.constantFrom(...names),
-      key: fc.constantFrom(null, 'a', 'b', 'in order'),
+      key: fc.constantFrom(null, 'a', 'b', 'in order', 'changing'),
+      keyLimit: fc.integer({ min: 1, max: 3 }),
       priority: fc.constantFrom(0, 0, 1, -2),
       delay: fc.constantFrom(0, 0, 0, 3),
     }),
@@ -105,19 +106,20 @@ class Trial {
     }
   }
 
-  async #submit({ name, key, priority, delay }: Extract<Step, { do: 'submit' }>): Promise<void> {
-    const keyLimit = key === 'b' ? 2 : 1;
+  async #submit({ name, key, priority, delay, ...job }: Extract<Step, { do: 'submit' }>): Promise<void> {
+    // Of one key, it is another one where the definition was changed meanwhile.
+    const keyLimit = key === 'changing' ? job.keyLimit : key === 'b' ? 2 : 1;
     const inOrder = key === 'in order';
     const place = this.#nextPlace();
     const notBefore = delay === 0 ? null : this.#clock.now() + delay * 1000;
-    const job: NewJob = {
+    const stored: NewJob = {
       ...{ id: `job-${place}`, name, input: '1', settings, priority, notBefore, keyLimit, inOrder },
       ...{ concurrencyKey: key, idempotencyKey: null, retryOf: null, trace: null },
     };
-    await this.#engine.submit([job]);
+    await this.#engine.submit([stored]);
     const rank = place - priority * placesAPoint;
     const atRest = { notBefore: notBefore ?? 0, token: null, isPausing: false };
-    this.#jobs.push({ id: job.id, name, key, keyLimit, inOrder, rank, ...atRest });
+    this.#jobs.push({ id: stored.id, name, key, keyLimit, inOrder, rank, ...atRest });
   }
 
   async #claim(limit: number): Promise<void> {
@@ -170,7 +172,12 @@ class Trial {
       const peers = this.#jobs.filter(({ name, key }) => name === job.name && key === job.key);
       const holds = ({ token, isPausing, notBefore }: Kept) =>
         token !== null || (isPausing && notBefore > this.#clock.now());
-      return peers.filter(holds).length < job.keyLimit;
+      // None passes one of its key that is ahead of it.
+      const isAhead = ({ token, notBefore, rank, id }: Kept) =>
+        token === null &&
+        notBefore <= this.#clock.now() &&
+        (rank < job.rank || (rank === job.rank && id < job.id));
+      return !peers.some(isAhead) && peers.filter(holds).length < job.keyLimit;
     });
   }
 
@@ -218,6 +225,45 @@ export function limitsContract(name: string, create: () => Engine, numRuns: numb
       );
     });
 
+    test('of a name no more are alive than its limit, and one that ends lets one start', async () => {
+      const { engine } = await opened();
+      await engine.submit(Array.from({ length: 4 }, (_, n) => job(`${n}`, { name: 'limited' })));
+      const [first, ...others] = await claim(engine, 9);
+      expect([first?.id, ...others.map(({ id }) => id)]).toEqual(['0', '1']);
+      expect(await claim(engine, 9)).toEqual([]);
+      await engine.settle('0', first?.token ?? null, verdict('completed'));
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
+      await engine.close();
+    });
+
+    test('of a key no more are alive than its limit, and one that ends lets one start', async () => {
+      const { engine } = await opened();
+      const keyed = { concurrencyKey: 'k', keyLimit: 2 };
+      await engine.submit(Array.from({ length: 4 }, (_, n) => job(`${n}`, keyed)));
+      const [first, ...others] = await claim(engine, 9);
+      expect([first?.id, ...others.map(({ id }) => id)]).toEqual(['0', '1']);
+      expect(await claim(engine, 9)).toEqual([]);
+      await engine.settle('0', first?.token ?? null, verdict('completed'));
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
+      await engine.close();
+    });
+
+    test('a rate looks back over its whole span, wherever on the clock that began', async () => {
+      const { engine, clock } = await opened();
+      await engine.submit(Array.from({ length: 6 }, (_, n) => job(`${n}`, { name: 'rated' })));
+      // Into the last seconds of the ten that the clock counts.
+      await clock.advance((17_000 - (clock.now() % 10_000)) / 1000);
+      expect(await claim(engine, 9)).toHaveLength(3);
+      for (const seconds of [4, 5.9]) {
+        await clock.advance(seconds);
+        expect(await claim(engine, 9)).toEqual([]);
+        expect(await engine.nextStartAt(limits)).toBe(clock.now() + (seconds === 4 ? 6000 : 100));
+      }
+      await clock.advance(0.1);
+      expect(await claim(engine, 9)).toHaveLength(3);
+      await engine.close();
+    });
+
     test('a point of priority lets 1000 later jobs pass, and not one more', async () => {
       const { engine } = await opened();
       await engine.submit([job('low')]);
@@ -251,15 +297,21 @@ export function limitsContract(name: string, create: () => Engine, numRuns: numb
       await engine.close();
     });
 
-    test('a key limit that was lowered is kept by those that have it', async () => {
+    test('a key limit that was lowered is kept by those that have it, and those behind them wait', async () => {
       const { engine } = await opened();
       const keyed = { concurrencyKey: 'k' };
       await engine.submit([job('1', { ...keyed, keyLimit: 2 }), job('2', { ...keyed, keyLimit: 2 })]);
       const [first] = await claim(engine, 1);
       await engine.submit([job('urgent', { ...keyed, priority: 5 })]);
-      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
-      await engine.settle('1', first?.token ?? null, verdict('completed'));
       expect(await claim(engine, 9)).toEqual([]);
+      await engine.settle('1', first?.token ?? null, verdict('completed'));
+      const [urgent, other] = await claim(engine, 9);
+      expect([urgent?.id, other?.id]).toEqual(['urgent', '2']);
+      await engine.settle('2', other?.token ?? null, verdict('completed'));
+      await engine.settle('urgent', urgent?.token ?? null, verdict('completed'));
+      await engine.submit([job('low', keyed), job('high', { ...keyed, keyLimit: 2, priority: 5 })]);
+      // The one that may have company is first: the other, which may not, waits.
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['high']);
       await engine.close();
     });
 

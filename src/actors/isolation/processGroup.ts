@@ -105,10 +105,10 @@ function readStat(pid: string): Stat | null {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return {
-      state: fields[0] ?? '',
+      state: fields[0]!,
       group: Number(fields[2]),
       threads: Number(fields[17]),
-      startedAt: fields[19] ?? '',
+      startedAt: fields[19]!,
     };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

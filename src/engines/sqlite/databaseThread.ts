@@ -3,16 +3,15 @@
 // transaction fails (a full disk), all of its calls are told; a call that is refused, or cannot be carried out, fails alone.
 
 import { realpathSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StopIntent } from '../../machines/verdict.ts';
 import { EngineError, StaleAttemptError } from '../engine.ts';
 import { ControlStore } from './controlStore.ts';
-import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
+import { engineErrorOf, isOfDatabase } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
 import type { JobQueries } from './jobQueries.ts';
 import { type Change, type Instant, JobStore, type News } from './jobStore.ts';
-import { migrate, refuseForeign } from './schema.ts';
+import { openDatabase, whenFree } from './openDatabase.ts';
 
 export interface OpenOrder {
   path: string;
@@ -53,14 +52,12 @@ export interface Committed {
 
 /** A lock that another process holds longer than this is not one that is passed around. */
 const lockWaitMs = 30_000;
-const openWaitMs = 5000;
-const pause = new Int32Array(new SharedArrayBuffer(4));
 
 const { path, durability, boot, holder } = workerData as OpenOrder;
 const port = parentPort as NonNullable<typeof parentPort>;
 let changes: Change[] = [];
 
-const database = explained(openDatabase);
+const database = explained(() => openDatabase(path, durability));
 // The file itself, by whichever name it was opened: the locks lie beside it.
 const place = realpathSync(path);
 const lock = explained(() => holdLock(place, holder));
@@ -189,20 +186,6 @@ class CallFailure extends Error {
   }
 }
 
-/** In steps of 1 ms: SQLite's own waiting backs off to 100 ms, and starved those that write less. */
-function whenFree(database: DatabaseSync, sql: string, atMostMs: number): void {
-  const until = performance.now() + atMostMs;
-  for (;;) {
-    try {
-      database.exec(sql);
-      return;
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > until) throw error;
-      Atomics.wait(pause, 0, 0, 1);
-    }
-  }
-}
-
 function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & { cameAt: number }): Answer {
   // A lease counts from when it can be stored: what waited for the file longer than a moment is given that time.
   const waited = performance.now() - cameAt;
@@ -225,15 +208,4 @@ function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & 
     if (isOfDatabase(error)) throw error;
     throw new CallFailure(call, error);
   }
-}
-
-function openDatabase(): DatabaseSync {
-  const opened = new DatabaseSync(path, { timeout: openWaitMs });
-  refuseForeign(opened, path);
-  // Of two that make the file at the same time one is refused at once: SQLite does not let it wait for this.
-  whenFree(opened, 'PRAGMA journal_mode = WAL', openWaitMs);
-  opened.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
-  migrate(opened, path);
-  opened.exec('PRAGMA busy_timeout = 0');
-  return opened;
 }

@@ -80,10 +80,15 @@ export class LimitStore {
     for (const { name, concurrencyKey } of keyed) this.refill(name, concurrencyKey);
   }
 
-  /** After a job of this key came to rest, or was alive and is no more. */
+  /**
+   * After a job of this key came to rest, or was alive and is no more: the first of them wait for a slot, each by its own limit.
+   * Those after one that must wait wait behind, so that none is passed for ever by those of a higher limit.
+   */
   refill(name: string, concurrencyKey: string): void {
     const key = { name, concurrencyKey };
     const ofKey = 'FROM jobs INDEXED BY jobs_keyed WHERE name = :name AND concurrencyKey = :concurrencyKey';
+    /** They waited for a slot before, and are told of no more. */
+    const moved = new Set<number>();
     for (;;) {
       const next = this.#statements.get<{
         seq: number;
@@ -93,6 +98,15 @@ export class LimitStore {
         keyLimit: number;
       }>(`SELECT seq, id, state, rank, keyLimit ${ofKey} AND stage = 2 ORDER BY rank, seq LIMIT 1`, key);
       if (next === undefined) return;
+      const { rank, seq } = next;
+      const later = this.#statements.all<{ seq: number }>(
+        `SELECT seq ${ofKey} AND stage = 1 AND rank >= :rank AND (rank > :rank OR seq > :seq)`,
+        { ...key, rank, seq },
+      );
+      for (const head of later) {
+        this.#moveTo(stages.itsKey, head.seq);
+        moved.add(head.seq);
+      }
       const count = (stage: number) =>
         this.#statements.get<{ n: number }>(`SELECT count(*) AS n ${ofKey} AND stage = :stage`, {
           ...key,
@@ -103,18 +117,9 @@ export class LimitStore {
            AND stage = 0 AND inOrder = 1 AND state = 'retrying'`,
         key,
       );
-      const held = count(stages.alive) + (pausing?.n ?? 0);
-      if (held >= next.keyLimit) return;
-      if (held + count(stages.slot) >= next.keyLimit) {
-        const last = this.#statements.get<{ seq: number; rank: number }>(
-          `SELECT seq, rank ${ofKey} AND stage = 1 ORDER BY rank DESC, seq DESC LIMIT 1`,
-          key,
-        );
-        if (last === undefined || last.rank <= next.rank) return;
-        this.#moveTo(stages.itsKey, last.seq);
-      }
-      this.#moveTo(stages.slot, next.seq);
-      this.#changed(next.id, next.state);
+      if (count(stages.alive) + count(stages.slot) + (pausing?.n ?? 0) >= next.keyLimit) return;
+      this.#moveTo(stages.slot, seq);
+      if (!moved.has(seq)) this.#changed(next.id, next.state);
     }
   }
 
