@@ -8,6 +8,7 @@ import { durable } from './durable.ts';
 import { inspect } from './inspect.ts';
 import { lateness } from './lateness.ts';
 import { paths } from './paths.ts';
+import { postgres } from './postgres.ts';
 import { postgresTrial } from './postgresTrial.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
@@ -26,6 +27,7 @@ const benchmarks: Record<string, Benchmark> = {
   recovery,
   inspect,
   telemetry,
+  postgres,
   'postgres-trial': postgresTrial,
   paths,
 };

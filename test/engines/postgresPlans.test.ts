@@ -111,7 +111,7 @@ describe.skipIf(!(await isPostgresThere()))(`plans of ${postgresUrl}`, () => {
         await setTimeouts(tx, 'b', { deadlineSeconds: 5 });
         await beat(query, `"${schema}"`, null, [{ ...of(second), heartbeatAt: 1, total: null, leaseMs: 9 }]);
         await prune(tx, ['cancelled', 'failed'], Date.now());
-        await tx.finish();
+        await Promise.all(await tx.finish());
         const queries = new JobQueries(query, `"${schema}"`);
         await queries.get('b');
         for (const which of [

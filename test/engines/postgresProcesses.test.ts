@@ -1,9 +1,12 @@
 // The PostgreSQL engine as people meet it: several processes on one database, killed with -9, stopped beyond their lease. Real processes,
 // and real time: leases count on the database's clock.
 
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { afterAll, describe, expect, type TestContext, test } from 'vitest';
 import { JobProcessor } from '../../src/index.ts';
@@ -26,6 +29,7 @@ function ofItsOwn({ onTestFinished }: TestContext) {
   return {
     client,
     journal,
+    url: engine,
     worker: () =>
       new SpawnedHost<PostgresWord>(new URL('../fixtures/postgresHost.ts', import.meta.url), { url: engine }),
     chunksRun: () => readFileSync(journal, 'utf8').trim().split('\n'),
@@ -91,6 +95,27 @@ describe.skipIf(!(await isPostgresThere()))(`processes on ${postgresUrl}`, () =>
     expect(await indexesOf(job)).toEqual(upTo(60));
     expect((await job.status()).attempt).toBe(1);
     expect(first.words.some((word) => 'state' in word && word.state === 'completed')).toBe(false);
+  });
+
+  test.concurrent('a script that only submits waits for the result, and ends by itself; or stops before', async (context) => {
+    const { url, worker, journal } = ofItsOwn(context);
+    await using host = worker();
+    await host.says('started');
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const script = (end: string) => `
+      const { JobProcessor } = await import('${root}src/index.ts');
+      const { default: counting } = await import('${root}test/fixtures/counting.ts');
+      const processor = new JobProcessor({ engine: '${url}', jobs: { counting } });
+      const job = await processor.submit('counting', { chunks: 4, chunkMs: 100, journal: '${journal}' });
+      console.log('result', await job.result());
+      ${end}
+    `;
+    const run = async (end: string) =>
+      (await promisify(execFile)(process.execPath, ['--eval', script(end)], { encoding: 'utf8' })).stdout;
+    expect(await Promise.all([run(''), run("await processor.stop(); console.log('stopped')")])).toEqual([
+      expect.stringMatching(/result 6\n$/),
+      expect.stringMatching(/result 6\nstopped\n$/),
+    ]);
   });
 
   test.concurrent('two workers run each of many jobs once', async (context) => {

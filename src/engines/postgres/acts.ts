@@ -34,6 +34,8 @@ export async function setTimeouts(
     [id, JSON.stringify(settings), queueDueAt, deadlineAt, dueAt],
   );
   tx.changed(id, row.state);
+  // Who looked for the next of its key meanwhile has passed over it.
+  if (isAtRest(row.state)) tx.touched(row.name, row.concurrency_key);
   return fromRow(changed as JobRow);
 }
 

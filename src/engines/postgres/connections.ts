@@ -20,6 +20,8 @@ export interface ConnectionOptions {
 const statementTimeoutMs = 30_000;
 /** A transaction whose owner is gone, or hangs, is ended: well below a lease, for it may hold rows. ms. */
 const idleTimeoutMs = 5000;
+/** So long the last look at its clock is good for what leases and limits do not count on, ms. */
+const estimateMs = 1000;
 const connectTimeoutMs = 5000;
 /** As often two transactions may be in each other's way. */
 const mostRepeats = 10;
@@ -33,7 +35,7 @@ export const planning = [
 
 type Pg = typeof import('pg');
 
-export type DedicatedClient = ClientBase & { end(): Promise<void>; unref(): void };
+export type DedicatedClient = ClientBase & { end(): Promise<void>; ref(): void; unref(): void };
 
 /** Before the statements of a transaction: locks, and what is done on the way. Its texts hold numbers alone. */
 export interface Beginning {
@@ -44,6 +46,8 @@ export class Connections {
   readonly #options: ConnectionOptions;
   #pool: Pool | null = null;
   #pg: Pg | null = null;
+  /** What the clock of the database said last, and when that was heard. */
+  #read = { now: 0, at: -Infinity };
   /** Where the server is, without the password. */
   readonly place: string;
 
@@ -88,7 +92,10 @@ export class Connections {
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = null;
-    await pool?.end();
+    // Those that idle keep no process, also not while they are ended.
+    const alive = setInterval(() => {}, 1000);
+    await pool?.end().finally(() => clearInterval(alive));
+    clearInterval(alive);
   }
 
   /** `act` with a connection of the pool. Fails with words for people. */
@@ -153,6 +160,12 @@ export class Connections {
     }
   }
 
+  /** The database's clock, as it was read within the last second, and what has passed since: never ahead of it. */
+  #estimate(): number | null {
+    const passed = performance.now() - this.#read.at;
+    return passed < estimateMs ? this.#read.now + passed : null;
+  }
+
   #beginning(): string[] {
     return [
       'BEGIN',
@@ -174,15 +187,20 @@ export class Connections {
       'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now',
     ].join(';\n');
     try {
-      const results = (await client.query(text)) as unknown as { rows: never[] }[];
-      const begun = results.slice(-begin.statements.length - 1, -1).map(({ rows }) => rows);
-      const { now } = (results.at(-1) as { rows: { now: string }[] }).rows[0] as { now: string };
+      const beginning = client.query(text).then((results) => {
+        const each = (results as unknown as { rows: never[] }[]).map(({ rows }) => rows);
+        const [read] = each.at(-1) as unknown as [{ now: string }];
+        this.#read = { now: Number(read.now), at: performance.now() };
+        return { begun: each.slice(-begin.statements.length - 1, -1), now: this.#read.now };
+      });
+      const estimate = begin.statements.length > 0 ? null : this.#estimate();
+      // Where it brings nothing that is waited for, what follows is sent with it.
+      const { begun, now } = estimate === null ? await beginning : { begun: [], now: estimate };
       const query: Query = async <Row>(sql: string, values: readonly unknown[] = []) =>
         (await client.query(sql, [...values])).rows as Row[];
-      const tx = new Transaction(query, quoted(this.#options.schema), this.#options.now?.() ?? Number(now));
-      const value = await act(tx, begun);
-      await tx.finish();
-      await client.query('COMMIT');
+      const tx = new Transaction(query, quoted(this.#options.schema), this.#options.now?.() ?? now);
+      const [value] = await Promise.all([act(tx, begun), beginning]);
+      await Promise.all([...(await tx.finish()), client.query('COMMIT')]);
       return { value, tx };
     } catch (error) {
       if (isWhole(error)) await client.query('ROLLBACK');

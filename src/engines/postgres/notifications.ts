@@ -70,6 +70,8 @@ export class Notifications {
     this.#isClosed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     while (this.#sending !== null) await this.#sending;
+    // Nothing else may keep the process while it says goodbye.
+    this.#listener?.ref();
     await this.#listener?.end().catch(() => {});
     this.#listener = null;
   }

@@ -131,39 +131,42 @@ const migrations: readonly ((schema: string) => string)[] = [
   );
   CREATE INDEX schedules_next ON ${schema}.schedules (name, next_tick_at);
   CREATE TABLE ${schema}.paused (name text COLLATE "C" PRIMARY KEY);
-  -- After a job of this key came to rest, or was alive and is no more: of those that wait for their key, as many come to wait
-  -- for a slot as it has places free. Who does this for a key is alone with it until the end of the transaction; a claim is
-  -- not kept from it, since it turns a job that waits for a slot into one that is alive, and both are counted at once.
+  -- After a job of this key came to rest, or was alive and is no more: as many come to wait for a slot as may be alive, the first of
+  -- them, each by its own limit; those after one that must wait wait behind. Who does this for a key is alone with it until
+  -- the end of the transaction; a claim is not kept from it, since it turns a job that waits for a slot into one that is
+  -- alive, and both are counted at once.
   CREATE FUNCTION ${schema}.refill(of_name text, of_key text) RETURNS TABLE (moved_id text, moved_state text)
   LANGUAGE plpgsql SET enable_seqscan = off AS $$
   DECLARE
     next record;
-    last record;
     held bigint;
-    heads bigint;
+    waited text[];
   BEGIN
     PERFORM pg_advisory_xact_lock(${lockClasses(schema).key}, hashtext(of_name || E'\\n' || of_key));
     LOOP
       -- What someone else holds is changed by him, and he comes here after that.
-      SELECT j.id, j.state, j.rank, j.key_limit INTO next FROM ${schema}.jobs j
+      SELECT j.id, j.state, j.rank, j.seq, j.key_limit INTO next FROM ${schema}.jobs j
         WHERE j.name = of_name AND j.concurrency_key = of_key AND j.stage = 2
         ORDER BY j.rank, j.seq LIMIT 1 FOR UPDATE SKIP LOCKED;
       EXIT WHEN NOT FOUND;
-      SELECT count(*) FILTER (WHERE j.stage = 3) + (
+      IF waited IS NULL THEN
+        waited := ARRAY(SELECT j.id FROM ${schema}.jobs j
+          WHERE j.name = of_name AND j.concurrency_key = of_key AND j.stage = 1);
+      END IF;
+      IF waited <> '{}' THEN
+        -- One that is being claimed is not put back.
+        UPDATE ${schema}.jobs j SET stage = 2 WHERE j.id = ANY(ARRAY(
+          SELECT l.id FROM ${schema}.jobs l WHERE l.name = of_name AND l.concurrency_key = of_key AND l.stage = 1
+            AND (l.rank, l.seq) > (next.rank, next.seq) ORDER BY l.rank, l.seq FOR UPDATE SKIP LOCKED));
+      END IF;
+      SELECT count(*) + (
           SELECT count(*) FROM ${schema}.jobs p WHERE p.name = of_name AND p.concurrency_key = of_key
-            AND p.stage = 0 AND p.in_order AND p.state = 'retrying'),
-        count(*) FILTER (WHERE j.stage = 1)
-        INTO held, heads FROM ${schema}.jobs j
+            AND p.stage = 0 AND p.in_order AND p.state = 'retrying')
+        INTO held FROM ${schema}.jobs j
         WHERE j.name = of_name AND j.concurrency_key = of_key AND j.stage IN (1, 3);
       EXIT WHEN held >= next.key_limit;
-      IF held + heads >= next.key_limit THEN
-        SELECT j.id, j.rank INTO last FROM ${schema}.jobs j
-          WHERE j.name = of_name AND j.concurrency_key = of_key AND j.stage = 1
-          ORDER BY j.rank DESC, j.seq DESC LIMIT 1 FOR UPDATE SKIP LOCKED;
-        EXIT WHEN NOT FOUND OR last.rank <= next.rank;
-        UPDATE ${schema}.jobs j SET stage = 2 WHERE j.id = last.id;
-      END IF;
       UPDATE ${schema}.jobs j SET stage = 1 WHERE j.id = next.id;
+      CONTINUE WHEN next.id = ANY(waited);
       moved_id := next.id;
       moved_state := next.state;
       RETURN NEXT;

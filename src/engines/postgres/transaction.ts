@@ -59,19 +59,20 @@ export class Transaction {
     for (const { moved_id, moved_state } of moved) this.changed(moved_id, moved_state);
   }
 
-  /** To be done before the commit. */
-  async finish(): Promise<void> {
+  /** To be done before the commit. Answers with what is on its way then: it is not waited for before the commit is sent. */
+  async finish(): Promise<readonly Promise<unknown>[]> {
     await this.moveUp();
     const moved = [...this.#moved.values()].filter(({ n }) => n !== 0);
     this.numbers = moved.length;
-    if (moved.length === 0 && this.changes.includes('controls')) {
-      await this.query(`SELECT nextval('${this.schema}.changes')`);
-      this.numbers = 1;
-    }
     if (moved.length > 0)
-      await this.query(
-        `INSERT INTO ${this.schema}.tally (name, state, n) SELECT * FROM json_to_recordset($1) AS m(name text, state text, n bigint)`,
-        [JSON.stringify(moved)],
-      );
+      return [
+        this.query(
+          `INSERT INTO ${this.schema}.tally (name, state, n) SELECT * FROM json_to_recordset($1) AS m(name text, state text, n bigint)`,
+          [JSON.stringify(moved)],
+        ),
+      ];
+    if (!this.changes.includes('controls')) return [];
+    this.numbers = 1;
+    return [this.query(`SELECT nextval('${this.schema}.changes')`)];
   }
 }

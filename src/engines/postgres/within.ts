@@ -30,7 +30,7 @@ export async function submitWithin(
     );
   const tx = new Transaction(query, schema, now ?? Number(begun.now));
   const stored = await submit(tx, jobs);
-  await tx.finish();
+  await Promise.all(await tx.finish());
   return { stored, tx, transactionId: begun.id };
 }
 
