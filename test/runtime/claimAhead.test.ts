@@ -225,7 +225,7 @@ test('where claims take longer than what is claimed ahead lasts, more is claimed
   const working = (async () => {
     while (!isOver) {
       for (const _ of await ahead.claim(1)) await attempt();
-      while (ahead.next() !== null) await attempt();
+      while (!isOver && ahead.next() !== null) await attempt();
     }
   })();
   await clock.advance(12);
