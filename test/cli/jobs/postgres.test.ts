@@ -1,4 +1,4 @@
-// The job commands on PostgreSQL, and its schema set up ahead: each command a real process.
+// The job commands on PostgreSQL, and its schema set up ahead, as docs/postgres.md says: each command a real process.
 
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { JobStatus } from '../../../src/index.ts';
