@@ -61,6 +61,16 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     expect(await users()).toEqual(['Ada']);
   });
 
+  test('a transaction that stays open keeps no other job of its key waiting', async () => {
+    const { processor, client } = await opened();
+    await client.query('BEGIN');
+    const late = await processor.submit('greet', 'Ada', { ...keyed, transaction: client });
+    for (const name of ['Eve', 'Bob'])
+      expect(await (await processor.submit('greet', name, keyed)).result()).toBe(`Hello ${name}`);
+    await client.query('COMMIT');
+    expect(await late.result()).toBe('Hello Ada');
+  });
+
   test('a job is not there when it rolls back, and others go on', async () => {
     const { schema, processor, client, users } = await opened();
     await client.query('BEGIN');

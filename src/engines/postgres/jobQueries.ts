@@ -224,11 +224,15 @@ export class JobQueries {
     return found?.is === true;
   }
 
-  /** The first of those that wait for a slot and nothing else, and since when: of all of them any will do. */
+  /** Of those that may start now, or be moved up, some that has waited for long, and for how long; any will do. */
   async anyReady(): Promise<{ id: string; state: JobState; forMs: number } | null> {
     const [found] = await this.#query<{ id: string; state: JobState; for_ms: number }>(
-      `SELECT id, state, ${instant('NULL')} - greatest(rested_at, coalesce(not_before, 0)) AS for_ms FROM ${this.#schema}.jobs
-       WHERE stage = 1 ORDER BY name, rank, seq LIMIT 1`,
+      `SELECT * FROM (
+         (SELECT id, state, ${instant('NULL')} - greatest(rested_at, coalesce(not_before, 0)) AS for_ms FROM ${this.#schema}.jobs
+           WHERE stage = 1 ORDER BY name, rank, seq LIMIT 1)
+         UNION ALL
+         (SELECT id, state, ${instant('NULL')} - not_before FROM ${this.#schema}.jobs WHERE stage = 0 ORDER BY not_before, seq LIMIT 1)
+       ) AS found ORDER BY for_ms DESC LIMIT 1`,
     );
     return found === undefined ? null : { id: found.id, state: found.state, forMs: found.for_ms };
   }

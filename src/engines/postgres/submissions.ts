@@ -3,11 +3,18 @@
 import type { NewJob, StoredJob } from '../engine.ts';
 import { dueAtRest, freshJob, placesAPoint } from '../jobFacts.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
-import { stageOf } from './stages.ts';
+import { stageOf, stages } from './stages.ts';
 import type { Transaction } from './transaction.ts';
 
-/** For each job its row: the older one where its idempotency key is known. */
-export async function submit(tx: Transaction, jobs: readonly NewJob[]): Promise<StoredJob[]> {
+/**
+ * For each job its row: the older one where its idempotency key is known. `isOthers`: in a transaction that is not ours, where no
+ * lock is taken.
+ */
+export async function submit(
+  tx: Transaction,
+  jobs: readonly NewJob[],
+  { isOthers = false } = {},
+): Promise<StoredJob[]> {
   if (jobs.length === 0) return [];
   const fresh = jobs.map((job) => freshJob(job, tx.now));
   const rows = fresh.map(({ settings, keyLimit, history, ...job }, n) => ({
@@ -28,7 +35,7 @@ export async function submit(tx: Transaction, jobs: readonly NewJob[]): Promise<
     queue_due_at: job.queueDueAt,
     deadline_at: job.deadlineAt,
     due_at: dueAtRest(job),
-    stage: stageOf(job, tx.now),
+    stage: isOthers && job.concurrencyKey !== null ? stages.notBefore : stageOf(job, tx.now),
     history: JSON.stringify(history[0]),
   }));
   const stored = new Set(
@@ -52,7 +59,7 @@ export async function submit(tx: Transaction, jobs: readonly NewJob[]): Promise<
     if (!stored.has(id)) continue;
     tx.changed(id, 'queued');
     tx.moved(name, 'queued', 1);
-    tx.touched(name, concurrencyKey);
+    if (!isOthers) tx.touched(name, concurrencyKey);
   }
   if (stored.size === jobs.length) return fresh;
   const older = await olderOf(
@@ -61,7 +68,7 @@ export async function submit(tx: Transaction, jobs: readonly NewJob[]): Promise<
   );
   const missing = jobs.filter((job) => !stored.has(job.id) && !older.has(keyOf(job)));
   // Removed between the two statements: now they can be stored.
-  const again = new Map((await submit(tx, missing)).map((job, n) => [missing[n]?.id, job]));
+  const again = new Map((await submit(tx, missing, { isOthers })).map((job, n) => [missing[n]?.id, job]));
   return fresh.map((job) =>
     stored.has(job.id) ? job : (older.get(keyOf(job)) ?? (again.get(job.id) as StoredJob)),
   );

@@ -29,7 +29,12 @@ export async function submitWithin(
       `transaction: expected a client on the database of the engine, got one on another, without its schema ${schema}.`,
     );
   const tx = new Transaction(query, schema, now ?? Number(begun.now));
-  const stored = await submit(tx, jobs);
+  // The lock of a key would be held until he commits. So they do not wait for their key yet but for their time, which has come: the
+  // next claim of anyone takes them from there.
+  const timed = jobs.map((job) =>
+    job.concurrencyKey === null ? job : { ...job, notBefore: job.notBefore ?? tx.now },
+  );
+  const stored = await submit(tx, timed, { isOthers: true });
   await Promise.all(await tx.finish());
   return { stored, tx, transactionId: begun.id };
 }
