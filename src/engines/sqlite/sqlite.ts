@@ -28,10 +28,11 @@ import {
 import { freshJob } from '../jobFacts.ts';
 import { bootId } from '../processTable.ts';
 import { scheduleFrom } from './controlStore.ts';
-import type { Answer, Call, Committed, OpenOrder, StoreCalls, StoreMethod } from './databaseThread.ts';
+import type { OpenOrder } from './databaseThread.ts';
 import { newHolder } from './holder.ts';
 import { type QueuePlace, queueFirst } from './jobQueries.ts';
 import { fromRow, type JobRow, settingsFrom } from './jobRow.ts';
+import type { Answer, Call, Committed, StoreCalls, StoreMethod } from './transactions.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const answersATurn = 32;

@@ -131,9 +131,9 @@ export const realWorld: Plant[] = [
     name: 'answered-before-commit',
     fault: 'sqlite: calls are answered before their transaction is committed',
     promise: 'nothing acknowledged is lost',
-    file: 'src/engines/sqlite/databaseThread.ts',
-    find: "database.exec('COMMIT');\n      seenNews = last;",
-    put: "port.postMessage({ ...committed, answers });\n      database.exec('COMMIT');\n      seenNews = last;",
+    file: 'src/engines/sqlite/transactions.ts',
+    find: "database.exec('COMMIT');\n        this.#seenNews = last;",
+    put: "committed.answers.push(...answers);\n        database.exec('COMMIT');\n        this.#seenNews = last;",
     caughtBy: [file('a full disk: what was acknowledged stays, what was not is told, and it goes on')],
   },
 ];
