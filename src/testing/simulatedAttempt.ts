@@ -32,8 +32,8 @@ export interface SimulatedMachine {
   readonly clock: Clock;
   /** Called wherever code can be held, and waited for. */
   reached(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
-  /** Brings what the attempt says to its host. */
-  tell(attempt: SimulatedAttempt, say: () => void): void;
+  /** Brings what the attempt says to its host; `isSign`: that it lives, and nothing more. */
+  tell(attempt: SimulatedAttempt, say: () => void, isSign: boolean): void;
   /** Nothing of it runs any more. */
   gone(attempt: SimulatedAttempt): void;
   /** Whether code that was killed is unwound where it stands, unheard: its `finally` blocks run. Default: no line of it does. */
@@ -60,6 +60,7 @@ export class SimulatedAttempt implements AttemptHandle {
   readonly #killed = Promise.withResolvers<void>();
   #released = Promise.withResolvers<void>();
   #outcome: AttemptOutcome | null = null;
+  #order: 'SIGTERM' | 'SIGKILL' | 'terminate' | null = null;
   #beatMs: number;
   #beats: unknown = null;
   /** It is at a point, or waits for its host. */
@@ -96,18 +97,20 @@ export class SimulatedAttempt implements AttemptHandle {
 
   /** Its watchdog finds it past this timeout, and kills it. */
   overrun(kind: TimeoutKind): void {
-    this.#machine.tell(this, () => this.#port.expired(kind));
+    this.#machine.tell(this, () => this.#port.expired(kind), false);
     this.kill();
   }
 
   /** From the next point on. Where it hangs already, in this other way. */
   hang(hang: Hang): void {
     this.hangs = hang;
+    this.#heed();
   }
 
-  /** What hung goes on. */
+  /** What hung goes on; unless it was killed meanwhile. */
   release(): void {
     this.hangs = null;
+    this.#heed();
     this.#released.resolve();
     this.#released = Promise.withResolvers<void>();
   }
@@ -131,12 +134,12 @@ export class SimulatedAttempt implements AttemptHandle {
     const kind = this.isolation === 'thread' ? 'thread' : 'process';
     const outcome = this.#outcome ?? { kind: 'failed', failure: failureOf(kind, exit) };
     const { exitCode, signal } = exit;
-    this.#machine.tell(this, () =>
+    const ended = () =>
       this.#port.ended(outcome, {
         ...(exitCode === undefined ? {} : { exitCode }),
         ...(signal === undefined ? {} : { signal }),
-      }),
-    );
+      });
+    this.#machine.tell(this, ended, false);
   }
 
   ask(reason: string): void {
@@ -146,8 +149,9 @@ export class SimulatedAttempt implements AttemptHandle {
   }
 
   terminate(): void {
-    if (this.isolation !== 'inline' && this.hangs !== 'deaf' && this.hangs !== 'unkillable')
-      this.end(this.isolation === 'process' ? { signal: 'SIGTERM' } : { exitCode: 1 });
+    if (this.isolation === 'inline') return;
+    this.#order = this.isolation === 'process' ? 'SIGTERM' : 'terminate';
+    this.#heed();
   }
 
   kill(): void {
@@ -155,8 +159,15 @@ export class SimulatedAttempt implements AttemptHandle {
       this.ask('kill');
       return;
     }
-    if (this.hangs === 'unkillable' || (this.hangs === 'deaf' && this.isolation === 'thread')) return;
-    this.end(this.isolation === 'process' ? { signal: 'SIGKILL' } : { exitCode: 1 });
+    this.#order = this.isolation === 'process' ? 'SIGKILL' : 'terminate';
+    this.#heed();
+  }
+
+  /** What it was told to end by waits until it can be reached: a signal stays pending. */
+  #heed(): void {
+    if (this.#order === null || this.hangs === 'unkillable') return;
+    if (this.hangs === 'deaf' && this.#order !== 'SIGKILL') return;
+    this.end(this.#order === 'terminate' ? { exitCode: 1 } : { signal: this.#order });
   }
 
   retime(): void {
@@ -175,7 +186,7 @@ export class SimulatedAttempt implements AttemptHandle {
     const host: AttemptHost = {
       signal: this.#aborter.signal,
       log: spec.log,
-      heartbeat: () => this.#say(() => this.#port.heartbeat()),
+      heartbeat: () => this.#say(() => this.#port.heartbeat(), true),
       total: (items) => this.#say(() => this.#port.total(items)),
       saveCheckpoint: async (checkpoint, rows, items) => {
         await this.#reach('checkpoint');
@@ -240,14 +251,14 @@ export class SimulatedAttempt implements AttemptHandle {
   }
 
   /** A dead attempt says nothing, and one whose loop does not turn neither. */
-  #say(say: () => void): void {
-    if (this.isAlive && this.#turns()) this.#machine.tell(this, say);
+  #say(say: () => void, isSign = false): void {
+    if (this.isAlive && this.#turns()) this.#machine.tell(this, say, isSign);
   }
 
   #beat(): void {
     this.#beats = null;
     if (this.#turns()) {
-      this.#say(() => this.#port.heartbeat());
+      this.#say(() => this.#port.heartbeat(), true);
       this.#watchdog.sign('beat');
     }
     this.#beats = this.#beatLater();

@@ -14,8 +14,8 @@ export interface SimulatedPlacesOptions {
   readonly processes?: SimulatedProcesses;
   /** Called wherever code can be held, and waited for. */
   reached?(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
-  /** Brings what an attempt says to its host. Default: at once. */
-  tell?(attempt: SimulatedAttempt, say: () => void): void;
+  /** Brings what an attempt says to its host; `isSign`: that it lives, and nothing more. Default: at once. */
+  tell?(attempt: SimulatedAttempt, say: () => void, isSign: boolean): void;
   /** The code that an attempt runs. Default: that of its definition, as it is here. */
   codeOf?(attempt: SimulatedAttempt): JobCode | Promise<JobCode>;
   /** See SimulatedMachine. */
@@ -70,7 +70,7 @@ export class SimulatedPlaces implements Places {
       clock,
       unwinds,
       reached: (attempt, point) => reached?.(attempt, point),
-      tell: (attempt, say) => (tell === undefined ? say() : tell(attempt, say)),
+      tell: (attempt, say, isSign) => (tell === undefined ? say() : tell(attempt, say, isSign)),
       gone: (attempt) => {
         this.alive.delete(attempt);
         this.#processes.remove(attempt);

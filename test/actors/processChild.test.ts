@@ -157,6 +157,19 @@ test('what a job left in its group is ended with it', async () => {
   expect(isAlive(Number(result))).toBe(false);
 });
 
+test('what has left its group, and holds its pipes, does not hold up its end', async () => {
+  const live = new LiveChild(startProcess()).start(
+    jobOf(`
+      const { spawn } = await import('node:child_process');
+      return spawn('setsid', ['sleep', '1000'], { stdio: ['ignore', 'ignore', 'ignore', 3, 4] }).pid;
+    `),
+  );
+  const { result } = await live.says('completed');
+  expect(await live.ended).toEqual({ exitCode: 0 });
+  expect(isAlive(Number(result))).toBe(true);
+  process.kill(Number(result), 'SIGKILL');
+});
+
 test('one whose watchdog ends does not run on', async () => {
   const preload = moduleOf(`
     process.on('worker', (worker) => setTimeout(() => worker.terminate(), 50));
@@ -242,12 +255,13 @@ describe('its watchdog', () => {
 
   test('is not early where the wall clock was set back before a deadline', async () => {
     const began = performance.now();
-    const watched = spawn(process.execPath, [script('setBackClock.ts').pathname], {
+    const standsAt = Date.UTC(2026, 0, 1);
+    const watched = spawn(process.execPath, [script('setBackClock.ts').pathname, String(standsAt)], {
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe'],
     });
     const pipe = watched.stdio[4] as Duplex;
-    pipe.write(`${JSON.stringify({ type: 'watch', secret: 's', deadlineAt: Date.now() + 300 })}\n`);
+    pipe.write(`${JSON.stringify({ type: 'watch', secret: 's', deadlineAt: standsAt + 300 })}\n`);
     const word = new Promise((resolve) => pipe.once('data', (line) => resolve(JSON.parse(String(line)))));
     const ended = new Promise((resolve) => watched.once('exit', (_, signal) => resolve(signal)));
     expect(await word).toEqual({ secret: 's', cause: 'deadline' });

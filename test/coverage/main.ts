@@ -13,7 +13,7 @@ import { runMeasured } from './runMeasured.ts';
 const root = new URL('../../', import.meta.url);
 const measured = 'src/{machines,actors}/**/*.ts';
 /** All that it takes: other tests run these rooms too, and add nothing. */
-const tests = ['test/machines', 'test/actors', 'test/runtime/clock.test.ts'];
+const tests = ['test/machines', 'test/actors'];
 
 const { values } = parseArgs({ options: { json: { type: 'boolean' } } });
 const folder = mkdtempSync(join(tmpdir(), 'unstuck-coverage-'));

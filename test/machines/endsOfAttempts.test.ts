@@ -57,6 +57,17 @@ describe('a chart alone, as a viewer of charts runs it', () => {
     });
   });
 
+  test('of a job that is stopped: climbs to the last rung, and gives up', async () => {
+    const clock = new SimulatedClock();
+    const job = createActor(claimedJobMachine, { input, clock }).start();
+    job.send({ type: 'job.cancel', reason: null });
+    await clock.advance(60);
+    expect(job.getSnapshot()).toMatchObject({
+      value: { stopping: 'settling' },
+      context: { stop: { confirmed: false, rung: 'kill' }, verdict: { state: 'cancelled' } },
+    });
+  });
+
   test('of the monitor: sweeps, and finds nothing', async () => {
     const clock = new SimulatedClock();
     const monitor = createActor(monitorMachine, { input: { intervalMs: 1000 }, clock }).start();

@@ -70,7 +70,9 @@ function effectOf({ type, params }: { type: string; params?: unknown }): string[
   const waits = /^xstate\.after\.(\w+)\./.exec(String(id ?? sendId))?.[1];
   switch (type) {
     case 'xstate.raise':
-      return [waits === undefined ? `arm ${id} ${delay}` : `wait ${waits} ${delay}`];
+      if (waits !== undefined) return [`wait ${waits} ${delay}`];
+      expect(event).toEqual({ type: 'timeout.due', kind: id });
+      return [`arm ${id} ${delay}`];
     case 'xstate.cancel':
       // Its own delays XState ends by itself.
       return waits === undefined ? [`disarm ${sendId}`] : [];
@@ -262,7 +264,23 @@ describe('the ladder', () => {
       ...climbed,
       [ended('stopped'), 'stopping.settling', [proven(rung, byCancel), 'storeVerdict']],
     ]);
-    expect(stop).toEqual({ confirmed: true, rung, tookSeconds: 0.5 });
+    // Nothing is said of an exit that was not seen: no field of it either.
+    expect(stop).toStrictEqual({ confirmed: true, rung, tookSeconds: 0.5 });
+  });
+
+  test('says which rung it is on, and that nothing is proven yet', () => {
+    expect(walk([started, cancelled]).stop).toEqual({ confirmed: false, rung: 'ask', tookSeconds: null });
+    const { stop } = walk([started, cancelled, ...silent.slice(0, 1)]);
+    expect(stop).toEqual({ confirmed: false, rung: 'terminate', tookSeconds: null });
+  });
+
+  test('is climbed for a timeout that somebody else found, which is told', () => {
+    const intent = '{"kind":"timeout","timeout":"heartbeat","by":"monitor"}';
+    const found = 'emit {"type":"timeout.found","kind":"heartbeat","by":"monitor"}';
+    walk([
+      started,
+      [timeOut('heartbeat', 'monitor'), 'stopping.ask', [...disarmed, found, ...askedFor(intent)]],
+    ]);
   });
 
   test('of inline code ends with its grace', () => {
@@ -530,6 +548,26 @@ describe.each<[string, Step[]]>([
     expect(intent).toEqual({ kind: 'cancel', reason: 'elsewhere' });
     expect(verdict).toMatchObject({ state: 'cancelled', reason: 'elsewhere' });
   });
+});
+
+test('the chart is over in each final state, and in no other', () => {
+  const lost: JobEvent[] = [start, leaseLost, ended('stopped')];
+  const ends: [string, JobEvent[], Partial<JobChartInput>?][] = [
+    ['queued', []],
+    ['running', [start]],
+    ['retrying', [start, ended('failed'), stored]],
+    ['completed', [start, ended('completed'), stored]],
+    ['failed', [start, ended('failed'), stored], { maxAttempts: 1 }],
+    ['timedOut', [due('queue')]],
+    ['cancelled', [cancel]],
+    ['superseded', lost],
+  ];
+  for (const [state, events, given] of ends) {
+    let [snapshot] = initialTransition(jobMachine, { ...input, ...given });
+    for (const event of events) [snapshot] = transition(jobMachine, snapshot, event);
+    const isLive = ['queued', 'running', 'retrying'].includes(state);
+    expect([stateOf(snapshot).split('.')[0], snapshot.status]).toEqual([state, isLive ? 'active' : 'done']);
+  }
 });
 
 test('a job that was just claimed begins where its row has come to', () => {

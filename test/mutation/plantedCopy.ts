@@ -25,6 +25,15 @@ export class PlantedCopy {
   readonly path = mkdtempSync(join(tmpdir(), 'unstuck-planted-'));
 
   constructor() {
+    try {
+      this.#fill();
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
+  }
+
+  #fill(): void {
     const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
     const files = execFileSync('git', listed, { cwd: checkout, encoding: 'utf8', maxBuffer: 2 ** 26 });
     for (const file of files.split('\0')) {

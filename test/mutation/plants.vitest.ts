@@ -6,7 +6,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // Code that hangs takes a core: nothing is run beside it.
+    maxWorkers: 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxConcurrency: 10,

@@ -55,7 +55,9 @@ export const realWorld: Plant[] = [
     file: watchdog,
     find: 'const clock = patientClock(systemClock);',
     put: 'const clock = systemClock;',
-    caughtBy: [absent('that was stopped with all its children for longer than their watchdogs wait')],
+    caughtBy: [
+      absent('after a host that was stopped with all its children for longer than their watchdogs wait'),
+    ],
   },
   {
     name: 'watchdog-does-not-count',
@@ -100,7 +102,8 @@ export const realWorld: Plant[] = [
     file: 'src/actors/isolation/processChild.ts',
     find: 'await lastWordsRead(stdio.slice(3) as Socket[]);\n      end(',
     put: 'end(',
-    caughtBy: [processes('many that end at once are all completed')],
+    tries: 5,
+    caughtBy: [processes('one whose end is seen together with that of another is completed')],
   },
   {
     name: 'recovered-beside-its-attempt',
@@ -129,9 +132,9 @@ export const realWorld: Plant[] = [
     name: 'answered-before-commit',
     fault: 'sqlite: calls are answered before their transaction is committed',
     promise: 'nothing acknowledged is lost',
-    file: 'src/engines/sqlite/databaseThread.ts',
-    find: "database.exec('COMMIT');\n      seenNews = last;",
-    put: "port.postMessage({ ...committed, answers });\n      database.exec('COMMIT');\n      seenNews = last;",
+    file: 'src/engines/sqlite/transactions.ts',
+    find: "database.exec('COMMIT');\n        this.#seenNews = last;",
+    put: "committed.answers.push(...answers);\n        database.exec('COMMIT');\n        this.#seenNews = last;",
     caughtBy: [file('a full disk: what was acknowledged stays, what was not is told, and it goes on')],
   },
 ];

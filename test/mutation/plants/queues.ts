@@ -23,8 +23,8 @@ export const queues: Plant[] = [
     fault: 'memory: of a concurrency key one more is alive',
     promise: limits,
     file: memory,
-    find: 'if (held + group.heads.size >= next.keyLimit) {',
-    put: 'if (held + group.heads.size > next.keyLimit) {',
+    find: 'group.pausing.size + group.heads.size >= next.keyLimit',
+    put: 'group.pausing.size + group.heads.size > next.keyLimit',
     caughtBy: [memoryTests(ofKey)],
   },
   {
@@ -32,8 +32,8 @@ export const queues: Plant[] = [
     fault: 'sqlite: of a concurrency key one more is alive',
     promise: limits,
     file: limitStore,
-    find: 'if (held + count(stages.slot) >= next.keyLimit) {',
-    put: 'if (held + count(stages.slot) > next.keyLimit) {',
+    find: '(pausing?.n ?? 0) >= next.keyLimit',
+    put: '(pausing?.n ?? 0) > next.keyLimit',
     caughtBy: [sqliteTests(ofKey)],
   },
   {
