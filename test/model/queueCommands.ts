@@ -193,5 +193,5 @@ const trouble = fc.constantFrom('kill' as const, 'restart' as const, 'outage' as
 
 export const anyCommands = fc.commands(
   [submit, submit, submit, wait, wait, work, work, hang, stop, setTimeouts, pause, startJob, retry, prune, trouble],
-  { maxCommands: 40 },
+  { maxCommands: 50, size: 'max' },
 );

@@ -2,6 +2,7 @@
 
 import type { StoredJob } from '../../src/engines/engine.ts';
 import { isFinal } from '../../src/machines/states.ts';
+import { defineChunkedJob } from '../../src/index.ts';
 import type { SimulatedAttempt } from '../../src/testing/simulatedAttempt.ts';
 import { SimulatedPlaces, SimulatedProcesses } from '../../src/testing/simulatedPlaces.ts';
 import { Invariants } from './invariants.ts';
@@ -51,8 +52,8 @@ export class QueueWorld {
     const host = this.world.host(places, {
       jobs: {
         plain: job,
-        limited: { ...job, limits: { concurrency: 1 } },
-        keyed: { ...job, limits: { concurrencyPerKey } },
+        limited: defineChunkedJob({ ...job, limits: { concurrency: 1 } }),
+        keyed: defineChunkedJob({ ...job, limits: { concurrencyPerKey } }),
       },
       maxConcurrentJobs: slots,
       monitorIntervalSeconds: 60,
