@@ -109,7 +109,7 @@ export class Invariants {
       const step = `${from.state} → ${to.state}`;
       this.#must(
         'history is a path of the chart',
-        chartSteps.has(step) || isRecovery(from, to),
+        chartSteps.has(step) || isUnseen(from, to),
         () => `${id} (attempt ${attempt}): ${step} is no step of it: ${JSON.stringify(history)}`,
       );
       this.#must(
@@ -218,8 +218,12 @@ function byHand(intent: StopIntent | null): boolean {
   return intent?.kind === 'timeout' && intent.by === 'hand';
 }
 
-/** What the chart did not see: its host was gone, or its code had not begun. */
-function isRecovery(from: Transition, to: Transition): boolean {
+/**
+ * What is not stored of the chart's way: that it was stopping, where the engine did not answer just then; and what the chart did
+ * not see, for its host was gone or its code had not begun.
+ */
+function isUnseen(from: Transition, to: Transition): boolean {
+  if (from.state === 'running' && chartSteps.has(`stopping → ${to.state}`)) return true;
   if (from.state !== 'running' && from.state !== 'stopping') return false;
   return to.state === 'queued' || (to.state === 'failed' && to.reason?.includes('maxCrashes') === true);
 }
