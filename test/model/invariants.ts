@@ -2,7 +2,13 @@
 // which attempts are alive: checked after each step of a walk, whatever the step was. Each check says what it found.
 
 import type { Isolation } from '../../src/actors/attempt.ts';
-import { type Engine, StaleAttemptError, type StoredJob, type Timeouts, type Transition } from '../../src/engines/engine.ts';
+import {
+  type Engine,
+  StaleAttemptError,
+  type StoredJob,
+  type Timeouts,
+  type Transition,
+} from '../../src/engines/engine.ts';
 import { isAtRest, isFinal } from '../../src/machines/states.ts';
 import type { StopIntent } from '../../src/machines/verdict.ts';
 import { verdict } from '../engines/contract.ts';

@@ -56,8 +56,11 @@ describe.each(engineNames)('on %s', (engine) => {
 });
 
 test('what nothing makes happen is known, with its reasons', () => {
-  expect(Object.fromEntries(variants.map(({ isolation, attempt, undriven }) => [`${isolation} ${attempt}`, undriven])))
-    .toMatchInlineSnapshot(`
+  expect(
+    Object.fromEntries(
+      variants.map(({ isolation, attempt, undriven }) => [`${isolation} ${attempt}`, undriven]),
+    ),
+  ).toMatchInlineSnapshot(`
       {
         "inline 0": {
           "at rest no attempt can be late, and queue and deadline are found by the timer of the rows; only a process has a watchdog": 1,
@@ -92,7 +95,10 @@ test('what nothing makes happen is known, with its reasons', () => {
 });
 
 test('docs/reliability.md tells how many paths there are', () => {
-  const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').replaceAll('\n', ' ');
+  const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').replaceAll(
+    '\n',
+    ' ',
+  );
   const sum = (paths: readonly Path[]) => paths.reduce((steps, path) => steps + path.length, 0);
   const paths = variants.flatMap((each) => each.paths);
   expect(page).toContain(`${paths.length} simple paths, ${sum(paths)} steps`);

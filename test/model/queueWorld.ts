@@ -1,8 +1,8 @@
 // The real queue beside the plain one (queueModel.ts): a processor that runs jobs, two that only submit and act, and an engine.
 
 import type { StoredJob } from '../../src/engines/engine.ts';
-import { isFinal } from '../../src/machines/states.ts';
 import { defineChunkedJob } from '../../src/index.ts';
+import { isFinal } from '../../src/machines/states.ts';
 import type { SimulatedAttempt } from '../../src/testing/simulatedAttempt.ts';
 import { SimulatedPlaces, SimulatedProcesses } from '../../src/testing/simulatedPlaces.ts';
 import { Invariants } from './invariants.ts';
@@ -140,7 +140,9 @@ export class QueueWorld {
       if (job.state === 'retrying') job.notBefore = row?.notBefore ?? 0;
     }
     if (JSON.stringify(found) !== JSON.stringify(expected)) {
-      const differ = Object.keys(found).filter((id) => JSON.stringify(found[id]) !== JSON.stringify(expected[id]));
+      const differ = Object.keys(found).filter(
+        (id) => JSON.stringify(found[id]) !== JSON.stringify(expected[id]),
+      );
       const words = differ.map(
         (id) => `${JSON.stringify(model.jobs.find((job) => job.id === id))}: ${JSON.stringify(found[id])}`,
       );

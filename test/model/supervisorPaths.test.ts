@@ -41,7 +41,10 @@ describe.each(engineNames)('on %s', (engine) => {
 });
 
 test('docs/reliability.md tells how many paths there are', () => {
-  const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').replaceAll('\n', ' ');
+  const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').replaceAll(
+    '\n',
+    ' ',
+  );
   const [steps, paths] = walked.map(([, found]) => found.length);
   expect(page).toContain(`${steps} steps of three jobs and ${paths} simple paths of one`);
 });
