@@ -8,7 +8,7 @@ import { QueueModel } from './queueModel.ts';
 import { QueueWorld } from './queueWorld.ts';
 import { type EngineName, engineNames } from './world.ts';
 
-const defaults: Record<EngineName, number> = { memory: 60, sqlite: 10 };
+const defaults: Record<EngineName, number> = { memory: 40, sqlite: 8 };
 const seed = process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) };
 
 describe.each(engineNames)('a queue on %s', (engine) => {
