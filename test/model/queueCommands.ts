@@ -113,7 +113,7 @@ const stop = fc
       if (job === null) return;
       const { processor } = here ? real.host : (real.submitters[0] as (typeof real.submitters)[number]);
       const asked = what === 'cancel' ? (await processor.get(job.id)).cancel() : processor.timeoutJob(job.id);
-      real.asked.push(asked);
+      real.asked(asked, here);
       await real.world.calm();
       model.stop(job, what);
     }),

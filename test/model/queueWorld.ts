@@ -22,8 +22,8 @@ export class QueueWorld {
   readonly submitters: readonly Host[];
   host: Host<SimulatedPlaces>;
   readonly #hosts: Host<SimulatedPlaces>[] = [];
-  /** What was asked for and is to be answered by the end. */
-  readonly asked: Promise<unknown>[] = [];
+  /** What was asked for and is not answered yet; who asked in a processor that was killed waits for ever. */
+  readonly #unanswered = new Map<Promise<unknown>, { here: boolean }>();
 
   constructor(engine: EngineName) {
     this.world = new World(engine);
@@ -40,7 +40,11 @@ export class QueueWorld {
   }
 
   async close(): Promise<void> {
+    await this.untilNoneStops();
+    await this.world.advance(2);
+    const left = this.#unanswered.size;
     await this.#stop();
+    if (left > 0) throw new Error(`${left} that asked for an end were not answered`);
     for (const host of this.submitters) await this.world.stop(host);
     await this.world.close();
   }
@@ -67,6 +71,13 @@ export class QueueWorld {
     return host;
   }
 
+  /** To be answered by the end. `here`: by the processor that runs jobs. */
+  asked(answer: Promise<unknown>, here: boolean): void {
+    this.#unanswered.set(answer, { here });
+    const forget = () => this.#unanswered.delete(answer);
+    answer.then(forget, forget);
+  }
+
   attemptOf({ id }: ModelJob): SimulatedAttempt | undefined {
     return [...this.host.places.alive].find(({ spec }) => spec.start.jobId === id);
   }
@@ -79,6 +90,7 @@ export class QueueWorld {
   /** As by kill -9; another takes its place. */
   async kill(): Promise<void> {
     this.world.kill(this.host);
+    for (const [answer, { here }] of this.#unanswered) if (here) this.#unanswered.delete(answer);
     this.host.places.hostGone();
     await this.#next();
   }

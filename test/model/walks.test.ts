@@ -21,7 +21,6 @@ describe.each(engineNames)('a queue on %s', (engine) => {
         } finally {
           await real.close();
         }
-        await Promise.all(real.asked);
       }),
       { numRuns: Number(process.env.WALKS ?? defaults[engine]), ...seed },
     );
