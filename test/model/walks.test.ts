@@ -16,11 +16,18 @@ describe.each(engineNames)('a queue on %s', (engine) => {
     await fc.assert(
       fc.asyncProperty(anyCommands, async (commands) => {
         const real = await new QueueWorld(engine).open();
-        try {
-          await fc.asyncModelRun(() => ({ model: new QueueModel(real.world.clock.now()), real }), commands);
-        } finally {
-          await real.close();
-        }
+        const setup = () => ({ model: new QueueModel(real.world.clock.now()), real });
+        // A world that cannot be closed is told too, but not in place of why.
+        const failure = await fc.asyncModelRun(setup, commands).then(
+          () => null,
+          (error) => ({ error }),
+        );
+        const closing = await real.close().then(
+          () => null,
+          (error) => ({ error }),
+        );
+        const first = failure ?? closing;
+        if (first !== null) throw first.error;
       }),
       { numRuns: Number(process.env.WALKS ?? defaults[engine]), ...seed },
     );
