@@ -115,6 +115,9 @@ const stop = fc
       const asked = what === 'cancel' ? (await processor.get(job.id)).cancel() : processor.timeoutJob(job.id);
       real.asked(asked, here);
       await real.world.calm();
+      // What is being stopped already hears of it with its next beat: of an end that comes before, what came first is true.
+      if (!here) real.host.link.tellMissed();
+      await real.world.calm();
       model.stop(job, what);
     }),
   );
