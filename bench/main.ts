@@ -7,6 +7,7 @@ import type { Benchmark } from './benchmark.ts';
 import { durable } from './durable.ts';
 import { inspect } from './inspect.ts';
 import { lateness } from './lateness.ts';
+import { paths } from './paths.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
 import { scale } from './scale.ts';
@@ -24,6 +25,7 @@ const benchmarks: Record<string, Benchmark> = {
   recovery,
   inspect,
   telemetry,
+  paths,
 };
 
 const usage = `npm run bench -- NAME [--json] [--quick]

@@ -73,7 +73,7 @@ function openStore(path: string) {
   // What is measured is not the disk.
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF');
   migrate(database, path);
-  const store = new JobStore(database, { boot: '', holder: '', isAlive: () => true }, () => {});
+  const store = new JobStore(database, { boot: '', holder: '', isAlive: () => true, now: () => 0 }, () => {});
   return { database, store };
 }
 

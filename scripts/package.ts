@@ -5,7 +5,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { missing, pack, run, typeErrors, writeReadmeLines } from '../test/package/packedProject.ts';
+import {
+  missing,
+  missingInTest,
+  type ProjectFile,
+  pack,
+  run,
+  typeErrors,
+  writeReadmeLines,
+} from '../test/package/packedProject.ts';
 
 const versions = ['22', '24', '26'];
 const folder = mkdtempSync(join(tmpdir(), 'unstuck-package-'));
@@ -37,9 +45,10 @@ function check(node: string, tarball: string): Record<string, string> {
   const native = readdirSync(join(project, 'node_modules'), { recursive: true, encoding: 'utf8' }).filter(
     (file) => file.endsWith('.node'),
   );
-  const lines = (file: 'app.ts' | 'app.cjs') => {
+  const lines = (file: ProjectFile) => {
     try {
-      return missing(run(node, project, file)).join(', ');
+      const said = run(node, project, file);
+      return (file.startsWith('app') ? missing(said) : missingInTest(said)).join(', ');
     } catch (error) {
       return (error as Error).message;
     }
@@ -47,6 +56,8 @@ function check(node: string, tarball: string): Record<string, string> {
   return {
     'ES modules': lines('app.ts'),
     CommonJS: lines('app.cjs'),
+    'unstuck/testing, ES modules': lines('testing.ts'),
+    'unstuck/testing, CommonJS': lines('testing.cjs'),
     types: typeErrors(project),
     'nothing native': [...scripts, ...native].join(', '),
   };

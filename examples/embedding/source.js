@@ -2,8 +2,14 @@
 // node --import ./examples/embedding/source.js examples/embedding/express.ts
 import { registerHooks } from 'node:module';
 
-const url = new URL('../../src/index.ts', import.meta.url).href;
+const sources = {
+  unstuck: '../../src/index.ts',
+  'unstuck/testing': '../../src/testing/index.ts',
+  'unstuck/testing/vitest': '../../src/testing/vitest.ts',
+};
 registerHooks({
   resolve: (specifier, context, next) =>
-    specifier === 'unstuck' ? { url, shortCircuit: true } : next(specifier, context),
+    Object.hasOwn(sources, specifier)
+      ? { url: new URL(sources[specifier], import.meta.url).href, shortCircuit: true }
+      : next(specifier, context),
 });

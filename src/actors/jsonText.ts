@@ -56,7 +56,6 @@ function check(value: unknown, path: string, above: readonly object[]): void {
   if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
     refuse(path, `a ${prototype.constructor?.name ?? 'class instance'}`);
   }
-  if (object instanceof Map || object instanceof Set) refuse(path, `a ${object.constructor.name}`);
   for (const [key, item] of Object.entries(object)) {
     // An undefined field is an absent one, as JSON has it.
     if (item !== undefined) check(item, `${path}.${key}`, [...above, object]);

@@ -1,18 +1,13 @@
 // Durations as people type and read them. Every setting of the runtime is in seconds, and so is a bare number here.
 
 import { InvalidArgumentError } from 'commander';
+import { durationForms, secondsOf } from '../runtime/durations.ts';
 
-const secondsIn = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 } as const;
-type Unit = keyof typeof secondsIn;
-
-/** `90`, `90s`, `500ms`, `10m`, `2h`, `1d`, `1.5h` as seconds. Throws at 0 and at anything else. */
+/** As `secondsOf`. Throws at 0 and at anything else. */
 export function parseDuration(text: string): number {
-  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? [];
-  const seconds = Number(amount) * secondsIn[unit as Unit];
-  if (seconds > 0 && seconds < Infinity) return seconds;
-  throw new InvalidArgumentError(
-    'Expected a duration above 0: seconds as a bare number, or with a unit such as 500ms, 90s, 10m, 2h, 1d.',
-  );
+  const seconds = secondsOf(text);
+  if (seconds !== null) return seconds;
+  throw new InvalidArgumentError(`Expected ${durationForms}.`);
 }
 
 /** As short as it stays true: `0.42 s`, `12.3 s`, `5 min 7 s`, `2 h 5 min`. */

@@ -9,7 +9,17 @@
 // the attempt is proven over, unless no retry is left and the record says `confirmed: false`; a state is
 // entered only after it is stored (`settling` is the write).
 
-import { assign, emit, enqueueActions, fromCallback, fromPromise, sendTo, setup, spawnChild } from 'xstate';
+import {
+  assertEvent,
+  assign,
+  emit,
+  enqueueActions,
+  fromCallback,
+  fromPromise,
+  sendTo,
+  setup,
+  spawnChild,
+} from 'xstate';
 import {
   type AttemptCommand,
   intentOf,
@@ -126,19 +136,19 @@ const chart = setup({
       (event.by === 'hand' || event.kind === 'deadline'),
   },
   actions: {
-    recordStart: assign(({ event }) =>
-      event.type === 'job.start'
-        ? { attempt: event.attempt, now: event.at, intent: null, stop: null, verdict: null }
-        : {},
-    ),
+    recordStart: assign(({ event }) => {
+      assertEvent(event, 'job.start');
+      return { attempt: event.attempt, now: event.at, intent: null, stop: null, verdict: null };
+    }),
     startAttempt: spawnChild('processChunks', {
       id: 'attempt',
       input: ({ context }) => ({ token: context.token }),
     }),
-    recordOutcome: assign(({ context, event }) =>
-      event.type === 'attempt.ended' ? { verdict: verdictOfEnd(context, event.outcome, event.at) } : {},
-    ),
-    recordIntent: assign(({ context, event }) => ({ intent: intentOf(event) ?? context.intent })),
+    recordOutcome: assign(({ context, event }) => {
+      assertEvent(event, 'attempt.ended');
+      return { verdict: verdictOfEnd(context, event.outcome, event.at) };
+    }),
+    recordIntent: assign(({ event }) => ({ intent: intentOf(event) })),
     /** A deadline counts on the wall clock, which may have been set. Answered with `wallClock.read`. */
     readWallClock: (_, _params: unknown) => {},
     /** Makes the verdict durable. Answered with `verdict.stored`, `verdict.refused` or `verdict.unanswered`. */
@@ -155,10 +165,10 @@ const chart = setup({
       stop: (_, params: { rung: Rung }) => ({ confirmed: false, rung: params.rung, tookSeconds: null }),
     }),
     recordProof: assign(({ context, event }) => {
-      if (event.type !== 'attempt.ended') return {};
+      assertEvent(event, 'attempt.ended');
       const stop: StopRecord = {
         confirmed: true,
-        rung: context.stop?.rung ?? 'ask',
+        rung: (context.stop as StopRecord).rung,
         tookSeconds: event.stopSeconds,
         ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }),
         ...(event.signal === undefined ? {} : { signal: event.signal }),
@@ -169,8 +179,12 @@ const chart = setup({
       };
     }),
     recordLateProof: assign(({ context, event }) => {
-      if (event.type !== 'attempt.ended' || context.stop === null) return {};
-      const stop: StopRecord = { ...context.stop, confirmed: true, tookSeconds: event.stopSeconds };
+      assertEvent(event, 'attempt.ended');
+      const stop: StopRecord = {
+        ...(context.stop as StopRecord),
+        confirmed: true,
+        tookSeconds: event.stopSeconds,
+      };
       // What it says now comes too late to count: the limit on it has passed.
       return {
         stop,
@@ -193,9 +207,9 @@ const chart = setup({
     terminateAttempt: sendTo('attempt', { type: 'stop.terminate' }),
     killAttempt: sendTo('attempt', { type: 'stop.kill' }),
     refuseAttempt: sendTo('attempt', { type: 'stop.refuse' }),
-    announceTimeout: enqueueActions(({ context, enqueue }) => {
-      if (context.intent?.kind !== 'timeout') return;
-      enqueue.emit({ type: 'timeout.found', kind: context.intent.timeout, by: context.intent.by });
+    announceTimeout: emit(({ context }) => {
+      const { timeout, by } = context.intent as Extract<StopIntent, { kind: 'timeout' }>;
+      return { type: 'timeout.found', kind: timeout, by };
     }),
     announceProof: emit(({ context }) => ({
       type: 'stop.proven',
@@ -207,7 +221,10 @@ const chart = setup({
       stop: context.stop as StopRecord,
       intent: context.intent as StopIntent,
     })),
-    refreshNow: assign(({ event }) => (event.type === 'wallClock.read' ? { now: event.at } : {})),
+    refreshNow: assign(({ event }) => {
+      assertEvent(event, 'wallClock.read');
+      return { now: event.at };
+    }),
     /** Each timeout that is on, as an event that comes after its delay. One that is off costs nothing. */
     arm: enqueueActions(({ context, event, enqueue }, { kinds }: Timeouts) => {
       const left: Partial<Record<TimeoutKind, number>> = event.type === 'timeouts.changed' ? event.left : {};
@@ -219,11 +236,12 @@ const chart = setup({
     disarm: enqueueActions(({ context, enqueue }, { kinds }: Timeouts) => {
       for (const kind of kinds) if (delayOf(context, kind) !== Infinity) enqueue.cancel(kind);
     }),
-    recordTimeouts: assign(({ event }) =>
-      event.type === 'timeouts.changed' ? { ...event.timeouts, now: event.at } : {},
-    ),
+    recordTimeouts: assign(({ event }) => {
+      assertEvent(event, 'timeouts.changed');
+      return { ...event.timeouts, now: event.at };
+    }),
     recordOverruling: assign(({ context, event }) => {
-      if (event.type !== 'verdict.overruled') return {};
+      assertEvent(event, 'verdict.overruled');
       const { intent } = event;
       const verdict = verdictOfStop(context, context.stop, intent, { kind: 'stopped' }, context.now);
       return { intent, verdict };

@@ -8,7 +8,6 @@ export const monitorMachine = setup({
   types: {
     context: {} as { intervalMs: number },
     input: {} as { intervalMs: number },
-    events: {} as { type: 'monitor.sweep' },
     emitted: {} as { type: 'sweep.failed'; error: unknown },
   },
   actors: { sweep: fromPromise<void>(async () => {}) },
@@ -24,10 +23,7 @@ export const monitorMachine = setup({
   context: ({ input }) => input,
   initial: 'waiting',
   states: {
-    waiting: {
-      after: { interval: 'sweeping' },
-      on: { 'monitor.sweep': 'sweeping' },
-    },
+    waiting: { after: { interval: 'sweeping' } },
     sweeping: {
       invoke: {
         src: 'sweep',

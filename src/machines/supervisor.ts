@@ -73,11 +73,9 @@ export const supervisorMachine = setup({
     /** Nothing to claim, or no slot for it. */
     waiting: {
       on: {
-        'work.available': [{ guard: 'hasFreeSlot', target: 'claiming' }, { actions: 'noteWork' }],
-        'slot.freed': [
-          { guard: 'mayHaveWork', target: 'claiming', actions: 'freeSlot' },
-          { actions: 'freeSlot' },
-        ],
+        // Else as in every state.
+        'work.available': { guard: 'hasFreeSlot', target: 'claiming' },
+        'slot.freed': { guard: 'mayHaveWork', target: 'claiming', actions: 'freeSlot' },
         'processor.drain': 'draining',
       },
     },

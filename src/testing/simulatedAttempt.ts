@@ -10,6 +10,7 @@ import { toFailure } from '../actors/isolation/protocol.ts';
 import { isChunked, type JobCode } from '../actors/jobCode.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { ProcessGroup } from '../engines/engine.ts';
+import type { TimeoutKind } from '../machines/states.ts';
 import type { AttemptOutcome } from '../machines/verdict.ts';
 import { SimulatedWatchdog } from './simulatedWatchdog.ts';
 
@@ -31,10 +32,14 @@ export interface SimulatedMachine {
   readonly clock: Clock;
   /** Called wherever code can be held, and waited for. */
   reached(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
-  /** Brings what the attempt says to its host. */
-  tell(attempt: SimulatedAttempt, say: () => void): void;
+  /** Brings what the attempt says to its host; `isSign`: that it lives, and nothing more. */
+  tell(attempt: SimulatedAttempt, say: () => void, isSign: boolean): void;
   /** Nothing of it runs any more. */
   gone(attempt: SimulatedAttempt): void;
+  /** Whether code that was killed is unwound where it stands, unheard: its `finally` blocks run. Default: no line of it does. */
+  readonly unwinds?: boolean;
+  /** The code to run. Default: that of its definition, as it is here. */
+  codeOf?(attempt: SimulatedAttempt): JobCode | Promise<JobCode>;
 }
 
 const never = new Promise<never>(() => {});
@@ -52,10 +57,14 @@ export class SimulatedAttempt implements AttemptHandle {
   readonly #port: AttemptPort;
   readonly #aborter = new AbortController();
   readonly #watchdog: SimulatedWatchdog;
+  readonly #killed = Promise.withResolvers<void>();
   #released = Promise.withResolvers<void>();
   #outcome: AttemptOutcome | null = null;
+  #order: 'SIGTERM' | 'SIGKILL' | 'terminate' | null = null;
   #beatMs: number;
   #beats: unknown = null;
+  /** It is at a point, or waits for its host. */
+  #isParked = false;
 
   constructor(
     machine: SimulatedMachine,
@@ -70,23 +79,38 @@ export class SimulatedAttempt implements AttemptHandle {
     this.spec = spec;
     this.#port = port;
     this.#beatMs = spec.beatMs;
-    this.#watchdog = new SimulatedWatchdog(machine.clock, (kind) => {
-      machine.tell(this, () => port.expired(kind));
-      this.kill();
-    });
+    this.#watchdog = new SimulatedWatchdog(machine.clock, (kind) => this.overrun(kind));
     if (group !== null) port.started(group);
     if (group !== null) this.#watchdog.watch(spec.limits);
     this.#run();
   }
 
+  /** Aborted when it is asked to stop. */
+  get signal(): AbortSignal {
+    return this.#aborter.signal;
+  }
+
+  /** The job's own code runs, or waits for something that is not simulated. */
+  get isAtWork(): boolean {
+    return this.isAlive && !this.#isParked;
+  }
+
+  /** Its watchdog finds it past this timeout, and kills it. */
+  overrun(kind: TimeoutKind): void {
+    this.#machine.tell(this, () => this.#port.expired(kind), false);
+    this.kill();
+  }
+
   /** From the next point on. Where it hangs already, in this other way. */
   hang(hang: Hang): void {
     this.hangs = hang;
+    this.#heed();
   }
 
-  /** What hung goes on. */
+  /** What hung goes on; unless it was killed meanwhile. */
   release(): void {
     this.hangs = null;
+    this.#heed();
     this.#released.resolve();
     this.#released = Promise.withResolvers<void>();
   }
@@ -102,18 +126,20 @@ export class SimulatedAttempt implements AttemptHandle {
   end(exit: Exit): void {
     if (!this.isAlive) return;
     this.isAlive = false;
+    this.#killed.resolve();
+    this.#released.resolve();
     if (this.#beats !== null) this.#machine.clock.clearTimeout(this.#beats);
     this.#watchdog.rest();
     this.#machine.gone(this);
     const kind = this.isolation === 'thread' ? 'thread' : 'process';
     const outcome = this.#outcome ?? { kind: 'failed', failure: failureOf(kind, exit) };
     const { exitCode, signal } = exit;
-    this.#machine.tell(this, () =>
+    const ended = () =>
       this.#port.ended(outcome, {
         ...(exitCode === undefined ? {} : { exitCode }),
         ...(signal === undefined ? {} : { signal }),
-      }),
-    );
+      });
+    this.#machine.tell(this, ended, false);
   }
 
   ask(reason: string): void {
@@ -123,8 +149,9 @@ export class SimulatedAttempt implements AttemptHandle {
   }
 
   terminate(): void {
-    if (this.isolation !== 'inline' && this.hangs !== 'deaf' && this.hangs !== 'unkillable')
-      this.end(this.isolation === 'process' ? { signal: 'SIGTERM' } : { exitCode: 1 });
+    if (this.isolation === 'inline') return;
+    this.#order = this.isolation === 'process' ? 'SIGTERM' : 'terminate';
+    this.#heed();
   }
 
   kill(): void {
@@ -132,8 +159,15 @@ export class SimulatedAttempt implements AttemptHandle {
       this.ask('kill');
       return;
     }
-    if (this.hangs === 'unkillable' || (this.hangs === 'deaf' && this.isolation === 'thread')) return;
-    this.end(this.isolation === 'process' ? { signal: 'SIGKILL' } : { exitCode: 1 });
+    this.#order = this.isolation === 'process' ? 'SIGKILL' : 'terminate';
+    this.#heed();
+  }
+
+  /** What it was told to end by waits until it can be reached: a signal stays pending. */
+  #heed(): void {
+    if (this.#order === null || this.hangs === 'unkillable') return;
+    if (this.hangs === 'deaf' && this.#order !== 'SIGKILL') return;
+    this.end(this.#order === 'terminate' ? { exitCode: 1 } : { signal: this.#order });
   }
 
   retime(): void {
@@ -152,33 +186,38 @@ export class SimulatedAttempt implements AttemptHandle {
     const host: AttemptHost = {
       signal: this.#aborter.signal,
       log: spec.log,
-      heartbeat: () => this.#say(() => this.#port.heartbeat()),
+      heartbeat: () => this.#say(() => this.#port.heartbeat(), true),
       total: (items) => this.#say(() => this.#port.total(items)),
       saveCheckpoint: async (checkpoint, rows, items) => {
         await this.#reach('checkpoint');
         this.#watchdog.sign('waiting');
+        this.#isParked = true;
         await new Promise<void>((resolve, reject) => {
           this.#say(() => this.#port.checkpoint(checkpoint, rows, items).then(resolve, reject));
+        }).finally(() => {
+          this.#isParked = false;
         });
         this.#watchdog.sign('chunk');
         await this.#reach('acknowledged');
       },
     };
-    try {
+    const outcome = await this.#outcomeOf(host);
+    this.#outcome = outcome;
+    this.end(this.isolation === 'inline' ? {} : { exitCode: outcome.kind === 'completed' ? 0 : 1 });
+  }
+
+  async #outcomeOf(host: AttemptHost): Promise<AttemptOutcome> {
+    const run = async (): Promise<AttemptOutcome> => {
       // Not in the chart's own step: the first lines of the code may take long, or call back.
       await null;
       if (this.isolation !== 'inline' && this.isAlive) this.#beat();
       await this.#reach('start');
-      const result = await foldChunks(this.#held(spec.code), spec.start, host);
-      this.#outcome = { kind: 'completed', result };
-    } catch (error) {
-      this.#outcome = { kind: 'failed', failure: toFailure(error) };
-    }
-    const outcome = this.#outcome;
-    this.#outcome = null;
-    await this.#reach('outcome');
-    this.#outcome = outcome;
-    this.end(this.isolation === 'inline' ? {} : { exitCode: outcome.kind === 'completed' ? 0 : 1 });
+      const code = await (this.#machine.codeOf?.(this) ?? this.spec.code);
+      return { kind: 'completed', result: await foldChunks(this.#held(code), this.spec.start, host) };
+    };
+    const failed = (error: unknown): AttemptOutcome => ({ kind: 'failed', failure: toFailure(error) });
+    const outcome = await run().catch(failed);
+    return this.#reach('outcome').then(() => outcome, failed);
   }
 
   /** The same code, held before each chunk. */
@@ -187,28 +226,39 @@ export class SimulatedAttempt implements AttemptHandle {
     const process: typeof code.process = async (chunk, context) => {
       this.chunk += 1;
       await this.#reach('chunk');
-      return code.process(chunk, context);
+      if (!this.#machine.unwinds) return code.process(chunk, context);
+      // Where it hangs in there, what is around it is unwound.
+      return Promise.race([code.process(chunk, context), this.#killed.promise.then(() => this.#death())]);
     };
     return Object.create(code, { process: { value: process } });
   }
 
   /** The dead go no further. */
   async #reach(point: Point): Promise<void> {
-    if (!this.isAlive) await never;
-    await this.#machine.reached(this, point);
-    while (this.isAlive && this.hangs !== null) await this.#released.promise;
-    if (!this.isAlive) await never;
+    if (!this.isAlive) await this.#death();
+    this.#isParked = true;
+    try {
+      await this.#machine.reached(this, point);
+      while (this.isAlive && this.hangs !== null) await this.#released.promise;
+    } finally {
+      this.#isParked = false;
+    }
+    if (!this.isAlive) await this.#death();
+  }
+
+  #death(): Promise<never> {
+    return this.#machine.unwinds === true ? Promise.reject(new Error('the attempt was killed')) : never;
   }
 
   /** A dead attempt says nothing, and one whose loop does not turn neither. */
-  #say(say: () => void): void {
-    if (this.isAlive && this.#turns()) this.#machine.tell(this, say);
+  #say(say: () => void, isSign = false): void {
+    if (this.isAlive && this.#turns()) this.#machine.tell(this, say, isSign);
   }
 
   #beat(): void {
     this.#beats = null;
     if (this.#turns()) {
-      this.#say(() => this.#port.heartbeat());
+      this.#say(() => this.#port.heartbeat(), true);
       this.#watchdog.sign('beat');
     }
     this.#beats = this.#beatLater();

@@ -5,19 +5,17 @@ import type { Clock } from '../engines/clock.ts';
 
 interface Timer {
   dueAt: number;
-  order: number;
   callback: () => void;
 }
 
 export class SimulatedClock implements Clock {
   #monotonic = 0;
   #wallOffset = Date.UTC(2026, 0, 1);
-  #order = 0;
   #timers = new Set<Timer>();
-  readonly #settled: () => Promise<void>;
+  readonly #settled: () => Promise<unknown>;
 
   /** `settled`: resolves when everything that time has set off is done. */
-  constructor(settled = settle) {
+  constructor(settled: () => Promise<unknown> = settle) {
     this.#settled = settled;
   }
 
@@ -30,7 +28,7 @@ export class SimulatedClock implements Clock {
   }
 
   setTimeout(callback: () => void, ms: number): unknown {
-    const timer: Timer = { dueAt: this.#monotonic + ms, order: this.#order++, callback };
+    const timer: Timer = { dueAt: this.#monotonic + ms, callback };
     if (ms !== Infinity) this.#timers.add(timer);
     return timer;
   }
@@ -49,25 +47,59 @@ export class SimulatedClock implements Clock {
     this.#wallOffset += ms;
   }
 
+  /** ms until the first timer is due; null where there is none. */
+  get nextIn(): number | null {
+    const next = this.#next();
+    return next === null ? null : Math.max(0, next.dueAt - this.#monotonic);
+  }
+
+  /** Goes on to the first timer, where it is due within so many ms, and fires it. */
+  fireNext(withinMs = Infinity): boolean {
+    const next = this.#next();
+    if (next === null || next.dueAt > this.#monotonic + withinMs) return false;
+    this.#timers.delete(next);
+    this.#monotonic = Math.max(this.#monotonic, next.dueAt);
+    next.callback();
+    return true;
+  }
+
+  /** So many ms pass in which no timer is due. */
+  pass(ms: number): void {
+    this.#monotonic += ms;
+  }
+
   async advance(seconds: number): Promise<void> {
     const target = this.#monotonic + seconds * 1000;
+    do await this.#settled();
+    while (this.fireNext(target - this.#monotonic));
+    this.pass(Math.max(0, target - this.#monotonic));
     await this.#settled();
-    for (;;) {
-      const next = [...this.#timers]
-        .filter(({ dueAt }) => dueAt <= target)
-        .sort((a, b) => a.dueAt - b.dueAt || a.order - b.order)[0];
-      if (next === undefined) break;
-      this.#timers.delete(next);
-      this.#monotonic = Math.max(this.#monotonic, next.dueAt);
-      next.callback();
-      await this.#settled();
+  }
+
+  /** Of those due at the same time, the one that was set first: so they stand in the set. */
+  #next(): Timer | null {
+    let next: Timer | null = null;
+    for (const timer of this.#timers) {
+      if (next === null || timer.dueAt < next.dueAt) next = timer;
     }
-    this.#monotonic = target;
-    await this.#settled();
+    return next;
   }
 }
 
 /** Lets everything that is ready to go on do so. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+  for (let count = 0; count < 5; count += 1) await turn();
+}
+
+// As they were when this was loaded: a test may put others in their place.
+const { setImmediate: realImmediate, setTimeout: realTimeout } = globalThis;
+
+/** One turn of the event loop: what promises have waiting is done. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => realImmediate(resolve));
+}
+
+/** Real time passes. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => realTimeout(resolve, ms));
 }

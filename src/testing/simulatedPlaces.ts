@@ -2,6 +2,7 @@
 // same (simulatedAttempt.ts). What a machine does with its processes, as far as a processor sees it.
 
 import type { Isolation, Launch, Places } from '../actors/attempt.ts';
+import type { JobCode } from '../actors/jobCode.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { ProcessGroup } from '../engines/engine.ts';
 import type { Point, SimulatedAttempt, SimulatedMachine } from './simulatedAttempt.ts';
@@ -13,8 +14,15 @@ export interface SimulatedPlacesOptions {
   readonly processes?: SimulatedProcesses;
   /** Called wherever code can be held, and waited for. */
   reached?(attempt: SimulatedAttempt, point: Point): void | Promise<void>;
-  /** Brings what an attempt says to its host. Default: at once. */
-  tell?(attempt: SimulatedAttempt, say: () => void): void;
+  /** Brings what an attempt says to its host; `isSign`: that it lives, and nothing more. Default: at once. */
+  tell?(attempt: SimulatedAttempt, say: () => void, isSign: boolean): void;
+  /** The code that an attempt runs. Default: that of its definition, as it is here. */
+  codeOf?(attempt: SimulatedAttempt): JobCode | Promise<JobCode>;
+  /** See SimulatedMachine. */
+  readonly unwinds?: boolean;
+  /** Before its code runs; and when nothing of it does any more. */
+  launched?(attempt: SimulatedAttempt): void;
+  gone?(attempt: SimulatedAttempt): void;
 }
 
 /** The process table of a simulated machine. */
@@ -57,21 +65,25 @@ export class SimulatedPlaces implements Places {
   prepare(): void {}
 
   launchIn(isolation: Isolation): Launch {
-    const { clock, reached, tell } = this.#options;
+    const { clock, reached, tell, codeOf, unwinds = false, launched, gone } = this.#options;
     const machine: SimulatedMachine = {
       clock,
+      unwinds,
       reached: (attempt, point) => reached?.(attempt, point),
-      tell: (attempt, say) => (tell === undefined ? say() : tell(attempt, say)),
+      tell: (attempt, say, isSign) => (tell === undefined ? say() : tell(attempt, say, isSign)),
       gone: (attempt) => {
         this.alive.delete(attempt);
         this.#processes.remove(attempt);
+        gone?.(attempt);
       },
+      ...(codeOf === undefined ? {} : { codeOf }),
     };
     return (spec, port) => {
       const group = isolation === 'process' ? this.#processes.nextGroup(clock.monotonic()) : null;
       const attempt = new Attempt(machine, isolation, group, spec, port);
       this.alive.add(attempt);
       this.#processes.add(attempt);
+      launched?.(attempt);
       return attempt;
     };
   }

@@ -44,7 +44,12 @@ export function makeProject(folder: string): void {
   }
   // The sources, as a package: what job processes import is the same as what the page does.
   mkdirSync(join(modules, 'unstuck'));
-  const exports = { '.': './src/index.ts', './reconciliation': './src/reconciliation/index.ts' };
+  const exports = {
+    '.': './src/index.ts',
+    './reconciliation': './src/reconciliation/index.ts',
+    './testing': './src/testing/index.ts',
+    './testing/vitest': './src/testing/vitest.ts',
+  };
   writeFileSync(
     join(modules, 'unstuck/package.json'),
     JSON.stringify({ name: 'unstuck', type: 'module', exports }),

@@ -170,6 +170,22 @@ export function engineContract(name: string, create: () => Engine): void {
         expect((await claim())[0]?.attempt).toBe(2);
       });
 
+      test.each(['retrying', 'queued'] as const)(
+        'a job that ran, and is %s, times out at rest by its deadline, and no more by its queue timeout',
+        async (state) => {
+          await submit({ settings: { ...settings, deadlineSeconds: 60, queueTimeoutSeconds: 5 } });
+          const { id, token } = await claimOne();
+          await clock.advance(1);
+          await engine.settle(id, token, verdict(state));
+          expect(await engine.nextDueAt()).toBe(clock.now() + 59_000);
+          await clock.advance(58.9);
+          expect(await engine.due()).toEqual([]);
+          await clock.advance(0.1);
+          expect((await engine.due()).map((job) => job.id)).toEqual([id]);
+          expect(await claim()).toEqual([]);
+        },
+      );
+
       test('goes ahead of the limit as far as it is asked to, and says which those are', async () => {
         for (let n = 0; n < 5; n += 1) await submit();
         const claimed = await claim(2, 15_000, 2);

@@ -225,6 +225,45 @@ export function limitsContract(name: string, create: () => Engine, numRuns: numb
       );
     });
 
+    test('of a name no more are alive than its limit, and one that ends lets one start', async () => {
+      const { engine } = await opened();
+      await engine.submit(Array.from({ length: 4 }, (_, n) => job(`${n}`, { name: 'limited' })));
+      const [first, ...others] = await claim(engine, 9);
+      expect([first?.id, ...others.map(({ id }) => id)]).toEqual(['0', '1']);
+      expect(await claim(engine, 9)).toEqual([]);
+      await engine.settle('0', first?.token ?? null, verdict('completed'));
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
+      await engine.close();
+    });
+
+    test('of a key no more are alive than its limit, and one that ends lets one start', async () => {
+      const { engine } = await opened();
+      const keyed = { concurrencyKey: 'k', keyLimit: 2 };
+      await engine.submit(Array.from({ length: 4 }, (_, n) => job(`${n}`, keyed)));
+      const [first, ...others] = await claim(engine, 9);
+      expect([first?.id, ...others.map(({ id }) => id)]).toEqual(['0', '1']);
+      expect(await claim(engine, 9)).toEqual([]);
+      await engine.settle('0', first?.token ?? null, verdict('completed'));
+      expect((await claim(engine, 9)).map(({ id }) => id)).toEqual(['2']);
+      await engine.close();
+    });
+
+    test('a rate looks back over its whole span, wherever on the clock that began', async () => {
+      const { engine, clock } = await opened();
+      await engine.submit(Array.from({ length: 6 }, (_, n) => job(`${n}`, { name: 'rated' })));
+      // Into the last seconds of the ten that the clock counts.
+      await clock.advance((17_000 - (clock.now() % 10_000)) / 1000);
+      expect(await claim(engine, 9)).toHaveLength(3);
+      for (const seconds of [4, 5.9]) {
+        await clock.advance(seconds);
+        expect(await claim(engine, 9)).toEqual([]);
+        expect(await engine.nextStartAt(limits)).toBe(clock.now() + (seconds === 4 ? 6000 : 100));
+      }
+      await clock.advance(0.1);
+      expect(await claim(engine, 9)).toHaveLength(3);
+      await engine.close();
+    });
+
     test('a point of priority lets 1000 later jobs pass, and not one more', async () => {
       const { engine } = await opened();
       await engine.submit([job('low')]);

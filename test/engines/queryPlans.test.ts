@@ -20,7 +20,11 @@ const recording = {
 } as DatabaseSync;
 
 const at = { now: 1000, monotonic: 1000 };
-const store = new JobStore(recording, { boot: 'b', holder: 'h', isAlive: () => false }, () => {});
+const store = new JobStore(
+  recording,
+  { boot: 'b', holder: 'h', isAlive: () => false, now: () => 0 },
+  () => {},
+);
 const { queries } = store;
 const controls = new ControlStore(recording, store, () => {});
 const job = {

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
+import { openDatabase } from '../../src/engines/sqlite/openDatabase.ts';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
 import { JobProcessor } from '../../src/index.ts';
 import counting from '../fixtures/counting.ts';
@@ -263,6 +264,17 @@ test('what was asked for while a commit was under way is in the next: many calls
   // Each of the 50 callers waits for its own write to be durable; together they took some 20 turns.
   expect(engine.commits).toBeLessThan(100);
   await engine.close();
+});
+
+// What SQLite makes of each: https://sqlite.org/pragma.html#pragma_synchronous
+test.each([
+  ['full', 2],
+  ['normal', 1],
+] as const)('with durability %s commits wait for the disk as that says', (durability, synchronous) => {
+  const database = openDatabase(path, durability);
+  expect(database.prepare('PRAGMA synchronous').get()).toEqual({ synchronous });
+  expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+  database.close();
 });
 
 test('a call that cannot be carried out fails alone, and leaves nothing of it behind', async () => {

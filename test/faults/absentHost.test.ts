@@ -90,3 +90,17 @@ describe('and after a host', () => {
     });
   });
 });
+
+test('after a host that was stopped with all its children for longer than their watchdogs wait', async () => {
+  await using app = host({ liveSeconds: 16 });
+  const { begun } = await app.says('begun');
+  const processes = new Set(Object.values(begun));
+  for (const pid of processes) process.kill(pid, 'SIGSTOP');
+  // Timeout and stop budget: 4 + 0.2 + 0.2 + 0.2 + 5 s.
+  await wait(11_000);
+  for (const pid of processes) process.kill(pid, 'SIGCONT');
+  // Whether the ladder or the watchdog ends the hung process is a race by then.
+  const { process: isolated, thread, hungProcess } = (await app.says('ended')).ended;
+  expect({ isolated, thread }).toMatchObject({ isolated: live, thread: live });
+  expect(hungProcess).toMatchObject({ state: 'timedOut', timeout: 'heartbeat' });
+});

@@ -13,9 +13,10 @@ type Move = 'submit' | 'end' | 'answer' | 'fail' | 'drain';
 function world(limit: number) {
   let waiting = 0;
   let alive = 0;
-  let pending: { slots: number; answer: PromiseWithResolvers<number> } | null = null;
-  const claimJobs = fromPromise<number, { slots: number }>(({ input }) => {
-    pending = { slots: input.slots, answer: Promise.withResolvers<number>() };
+  /** A claim sees what waits when it is made, and not what comes until it is answered. */
+  let pending: { slots: number; found: number; answer: PromiseWithResolvers<number> } | null = null;
+  const claimJobs = fromPromise<number, { slots: number }>(({ input: { slots } }) => {
+    pending = { slots, found: Math.min(slots, waiting), answer: Promise.withResolvers<number>() };
     return pending.answer.promise;
   });
   const clock = new SimulatedClock();
@@ -35,6 +36,10 @@ function world(limit: number) {
     get waiting() {
       return waiting;
     },
+    /** Of the claim that is under way. */
+    get slots() {
+      return pending?.slots ?? null;
+    },
     async move(move: Move) {
       if (move === 'submit') {
         waiting += 1;
@@ -43,12 +48,11 @@ function world(limit: number) {
         alive -= 1;
         send({ type: 'slot.freed' });
       } else if (move === 'answer' && pending !== null) {
-        const count = Math.min(pending.slots, waiting);
-        waiting -= count;
-        alive += count;
-        const { answer } = pending;
+        const { answer, found } = pending;
+        waiting -= found;
+        alive += found;
         pending = null;
-        answer.resolve(count);
+        answer.resolve(found);
       } else if (move === 'fail' && pending !== null) {
         const { answer } = pending;
         pending = null;
@@ -56,6 +60,7 @@ function world(limit: number) {
       } else if (move === 'drain') send({ type: 'processor.drain' });
       await settle();
     },
+    advance: (seconds: number) => clock.advance(seconds),
     async rest() {
       for (let round = 0; round < 20; round += 1) {
         await this.move('answer');
@@ -104,4 +109,105 @@ test('drained means nothing alive, whatever was under way', async () => {
     }),
     { numRuns: 60 },
   );
+});
+
+/** After each move the slots of the claim that is under way, if one is, and how many are held. */
+const scripts: [string, number, [Move, number | null, number][]][] = [
+  [
+    'claims for all that are free, and for what came meanwhile',
+    3,
+    [
+      ['submit', 3, 3],
+      ['submit', 3, 3],
+      ['answer', 2, 3],
+      ['answer', null, 2],
+    ],
+  ],
+  [
+    'claims nothing where none is free, and what waits when one is',
+    2,
+    [
+      ['submit', 2, 2],
+      ['submit', 2, 2],
+      ['submit', 2, 2],
+      ['answer', 1, 2],
+      ['answer', null, 2],
+      ['submit', null, 2],
+      ['end', 1, 2],
+      ['answer', null, 2],
+      ['end', 1, 2],
+      ['answer', null, 2],
+    ],
+  ],
+  [
+    'does not claim again when a slot comes free and nothing was left',
+    2,
+    [
+      ['submit', 2, 2],
+      ['answer', null, 1],
+      ['end', null, 0],
+      ['submit', 2, 2],
+    ],
+  ],
+  [
+    'counts what ends while a claim is under way',
+    2,
+    [
+      ['submit', 2, 2],
+      ['answer', null, 1],
+      ['submit', 1, 2],
+      ['end', 1, 1],
+      ['answer', 1, 2],
+      ['answer', null, 1],
+    ],
+  ],
+  [
+    'gives back what a claim that failed was for, and asks for it again',
+    2,
+    [
+      ['submit', 2, 2],
+      ['fail', null, 0],
+    ],
+  ],
+];
+
+test.each(scripts)('the supervisor %s', async (_, limit, moves) => {
+  const at = world(limit);
+  for (const [index, [move, slots, held]] of moves.entries()) {
+    await at.move(move);
+    const seen = { index, slots: at.slots, held: at.actor.getSnapshot().context.held };
+    expect(seen).toEqual({ index, slots, held });
+  }
+});
+
+test('a claim that failed is made again after a second, and no sooner', async () => {
+  const at = world(2);
+  await at.move('submit');
+  await at.move('fail');
+  await at.advance(0.9);
+  expect(at.slots).toBeNull();
+  await at.advance(0.1);
+  expect(at.slots).toBe(2);
+});
+
+test('drained in the middle of a claim: what it did not bring is not waited for', async () => {
+  const at = world(2);
+  await at.move('submit');
+  await at.move('drain');
+  await at.move('answer');
+  expect(at.actor.getSnapshot()).toMatchObject({ status: 'active', context: { held: 1 } });
+  await at.move('end');
+  expect(at.actor.getSnapshot().status).toBe('done');
+});
+
+test('drained in the middle of a claim that fails, or after it: at once', async () => {
+  for (const moves of [
+    ['drain', 'fail'],
+    ['fail', 'drain'],
+  ] as const) {
+    const at = world(2);
+    await at.move('submit');
+    for (const move of moves) await at.move(move);
+    expect(at.actor.getSnapshot().status).toBe('done');
+  }
 });

@@ -11,6 +11,7 @@ import {
   installByLinks,
   manifest,
   missing,
+  missingInTest,
   pack,
   root,
   run,
@@ -33,6 +34,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test.each(['app.ts', 'app.cjs'] as const)("the README's lines run in an empty project: %s", (file) => {
   expect(missing(run(process.execPath, project, file))).toEqual([]);
 });
+
+test.each(['testing.ts', 'testing.cjs'] as const)(
+  'unstuck/testing runs there too, without vitest: %s',
+  (file) => {
+    expect(missingInTest(run(process.execPath, project, file))).toEqual([]);
+  },
+);
 
 test('its types are there in both kinds of module, and no input or result is any', () => {
   expect(typeErrors(project)).toBe('');

@@ -75,6 +75,32 @@ export function writeReadmeLines(project: string): void {
   write('invoicesTypes.cts', asCommonJs(job));
   write('checked.cts', inFunction(app + wrong).replace('./invoices.ts', './invoicesTypes.cts'));
 
+  // The same job in a test of an app.
+  const inTest = `import { jobPaths, testProcessor } from 'unstuck/testing';
+import invoices from './invoices.ts';
+
+const runtime = await testProcessor({ jobs: { invoices } });
+const tested = await runtime.submit('invoices', { customers: ['Alice', 'Bob'] });
+await runtime.untilDone(tested);
+const sent: number = (await tested.result()).sent;
+console.log({ sent });
+await runtime.stop();
+const row = ({ customer }: { customer: string }) => customer;
+const paths = jobPaths(invoices, { customers: ['Alice'] }, { row });
+for (const path of paths) await path.run();
+console.log('all paths', paths.length > 200);
+`;
+  write('testing.ts', inTest);
+  write(
+    'checkedTesting.ts',
+    `${inTest}// @ts-expect-error: customers are an array
+jobPaths(invoices, { customers: 1 });
+// @ts-expect-error: no such fault
+runtime.fault('hangs');
+`,
+  );
+  write('testing.cjs', required(inFunction(inTest)));
+
   const compilerOptions = {
     target: 'es2023',
     lib: ['es2024', 'esnext.disposable', 'esnext.iterator'],
@@ -89,8 +115,10 @@ export function writeReadmeLines(project: string): void {
   write('tsconfig.json', JSON.stringify({ compilerOptions, include: ['*.ts', '*.cts'] }));
 }
 
+export type ProjectFile = 'app.ts' | 'app.cjs' | 'testing.ts' | 'testing.cjs';
+
 /** What a run of the README's lines prints, but for times. */
-export function run(node: string, project: string, file: 'app.ts' | 'app.cjs'): string {
+export function run(node: string, project: string, file: ProjectFile): string {
   return execFileSync(node, ['--disable-warning=ExperimentalWarning', file], {
     cwd: project,
     encoding: 'utf8',
@@ -106,6 +134,11 @@ export function typeErrors(project: string): string {
   } catch (error) {
     return (error as { stdout: string }).stdout;
   }
+}
+
+/** What `unstuck/testing` is to print, and is not there. */
+export function missingInTest(said: string): string[] {
+  return ['{ sent: 2 }', 'all paths true'].filter((line) => !said.includes(line));
 }
 
 /** What the README's comments promise of its lines, and is not there. */

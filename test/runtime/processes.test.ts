@@ -2,7 +2,7 @@
 // the process table. Timeouts leave room for a busy machine to start a process. No bound on how long it takes is asserted beyond the test's own limit.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -94,6 +94,26 @@ test('the whole group is killed, grandchildren that ignore SIGTERM included', as
     reason: 'enough',
     stop: { confirmed: true, rung: 'kill', signal: 'SIGKILL' },
   });
+});
+
+test('the slot of a job that is being ended is held until nothing of its group runs', async () => {
+  const pids = join(folder, 'pids');
+  const job = await processor.submit('grandchildren', { pids });
+  const read = () => (existsSync(pids) ? readFileSync(pids, 'utf8').split(' ').map(Number) : []);
+  while (read().length < 3) await wait(20);
+  const next = await run('return');
+  const started = new Promise<number[]>((resolve) => {
+    processor.on('running', ({ id }) => id === next.id && resolve(read().filter(isAlive)));
+  });
+  await job.cancel();
+  expect(await started).toEqual([]);
+  await next.result();
+});
+
+test('a child that a job leaves behind is gone when the job is over', async () => {
+  const pid = (await (await run('leaves')).result()) as number;
+  expect(pid).toBeGreaterThan(1);
+  expect(isAlive(pid)).toBe(false);
 });
 
 test.each([

@@ -44,6 +44,20 @@ const jobs = {
   }),
   isolated: defineJob({ module: import.meta.url, run: (input: number) => input }),
   quick: defineJob({ run: (input: number) => input }),
+  /** One chunk, and then empty ones for as long as the test lets them come. */
+  empties: defineChunkedJob({
+    start: 0,
+    async *chunks() {
+      yield [1];
+      for (;;) {
+        await new Promise<unknown>((resolve, reject) => {
+          open.push({ resolve, reject, signal: AbortSignal.abort(), heartbeat() {} });
+        });
+        yield [];
+      }
+    },
+    process: ([n = 0]) => n,
+  }),
   chunked: defineChunkedJob({
     start: 0,
     *chunks(input: number, { checkpoint }) {
@@ -129,6 +143,24 @@ describe('a timeout', () => {
     });
   });
 
+  test('of the progress is not put off by empty chunks, which are signs of life', async () => {
+    await begin();
+    const job = await processor.submit('empties', undefined, {
+      progressTimeoutSeconds: 100,
+      heartbeatTimeoutSeconds: 40,
+    });
+    for (let chunks = 0; chunks < 3; chunks += 1) {
+      await clock.advance(30);
+      expect((await job.status()).state).toBe('running');
+      open[chunks]?.resolve(null);
+    }
+    await clock.advance(9.9);
+    expect((await job.status()).state).toBe('running');
+    await clock.advance(0.1);
+    expect(await job.status()).toMatchObject({ timeout: 'progress', progress: { chunks: 1, items: 1 } });
+    open[3]?.resolve(null);
+  });
+
   test('of the queue ends a job that never got a slot, and stops counting once it has', async () => {
     await begin({ maxConcurrentJobs: 1 });
     const first = await processor.submit('polite', null, { queueTimeoutSeconds: 10 });
@@ -153,6 +185,17 @@ describe('a timeout', () => {
     expect((await job.status()).state).toBe('running');
     await clock.advance(60);
     expect(await job.status()).toMatchObject({ state: 'timedOut', timeout: 'deadline', attempt: 3 });
+  });
+
+  test('of the deadline is not early where the wall clock was set back while an attempt ran', async () => {
+    await begin();
+    const job = await processor.submit('polite', null, { deadlineSeconds: 100 });
+    await clock.advance(10);
+    clock.jumpWall(-60_000);
+    await clock.advance(149.9);
+    expect((await job.status()).state).toBe('running');
+    await clock.advance(0.1);
+    expect(await job.status()).toMatchObject({ state: 'timedOut', timeout: 'deadline' });
   });
 
   test('is not moved by a jump of the wall clock', async () => {
@@ -504,6 +547,35 @@ describe('an owner that is gone', () => {
     await frozen.advance(30);
     await stopping;
   });
+});
+
+test('a cancel outlives its host: one that ends in the grace leaves a job that is cancelled, and not run again', async () => {
+  const engine = new MemoryEngine();
+  await engine.open(clock);
+  engine.open = async () => {};
+  const shared = { jobs, logger: log.logger, engine, maxConcurrentJobs: 1 } as const;
+  // The clock of the first stands still from the cancel on, as if it were gone.
+  const frozen = new SimulatedClock();
+  const lost = new JobProcessor({ ...shared, clock: frozen });
+  await lost.start();
+  const job = await lost.submit('deaf', null);
+  await settle();
+  job.cancel('not needed').catch(() => {});
+  await settle();
+  expect((await job.status()).state).toBe('stopping');
+  processor = new JobProcessor({ ...shared, clock });
+  await processor.start();
+  await clock.advance(60);
+  expect(await (await processor.get(job.id)).status()).toMatchObject({
+    state: 'cancelled',
+    reason: 'not needed',
+    attempt: 1,
+  });
+  expect(open).toHaveLength(1);
+  const stopping = lost.stop();
+  open[0]?.resolve(null);
+  await frozen.advance(30);
+  await stopping;
 });
 
 test('drain lets what runs end, starts nothing, and after its grace hands the rest back', async () => {

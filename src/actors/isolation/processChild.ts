@@ -1,9 +1,10 @@
 // A child process that runs attempts. It leads a group of its own and is gone only when it was reaped, no member
 // of that group is left, and its last words were read.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Child, ChildListener, Exit } from './child.ts';
 import { processFlags } from './childFlags.ts';
@@ -20,9 +21,7 @@ import {
 } from './protocol.ts';
 
 // The sources run as they are in a checkout; the package has them compiled.
-const entry = fileURLToPath(
-  new URL(`./processEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+const entry = fileURLToPath(new URL(`./processEntry${extname(import.meta.url)}`, import.meta.url));
 
 /** Groups that live now. A host that exits in order ends them itself: a watchdog cannot where all is stopped. */
 const livingGroups = new Set<number>();
@@ -58,21 +57,22 @@ export function startProcess(): Child {
     closed.resolve();
   });
   const { pid } = child;
+  // Out of file descriptors there are no pipes at all, whatever the types say.
+  const stdio = (child.stdio ?? []) as readonly (Socket | null)[];
   // Without one it could not be started; an error event says why.
   const signal = (name: NodeJS.Signals) => {
     // Once it is gone its number may be another's.
     if (pid !== undefined && exit === null) signalGroup(pid, name);
   };
-  if (pid !== undefined) livingGroups.add(pid);
 
-  const [channel = null, pipe = null] = child.stdio.slice(3) as (Duplex | null)[];
+  const [channel, pipe] = stdio.slice(3) as [channel?: Socket, pipe?: Socket];
   let word: WatchdogWord | undefined;
-  if (pipe !== null) {
+  if (pipe !== undefined) {
     readJsonLines(pipe, (said) => {
       word ??= toWord(said, secret);
     });
   }
-  if (channel !== null) {
+  if (channel !== undefined) {
     readJsonLines(channel, (said) => {
       const { secret: known, message } = Object(said) as Partial<Envelope<ChildMessage>>;
       if (known === secret && message !== undefined) listener?.message(message);
@@ -82,23 +82,25 @@ export function startProcess(): Child {
     stdout: child.stdout && new OutputReader(child.stdout),
     stderr: child.stderr && new OutputReader(child.stderr),
   };
-  child.once('exit', async (exitCode, signal) => {
-    if (pid === undefined) return;
-    await untilGroupGone(pid);
-    livingGroups.delete(pid);
-    await lastWordsRead(child);
-    end({
-      ...(exitCode === null ? {} : { exitCode }),
-      ...(signal === null ? {} : { signal }),
-      // Its watchdog kills with nothing else.
-      ...(word === undefined || signal !== 'SIGKILL' ? {} : { word }),
+  if (pid !== undefined) {
+    livingGroups.add(pid);
+    child.once('exit', async (exitCode, signal) => {
+      await untilGroupGone(pid);
+      livingGroups.delete(pid);
+      await lastWordsRead(stdio.slice(3) as Socket[]);
+      end({
+        ...(exitCode === null ? {} : { exitCode }),
+        ...(signal === null ? {} : { signal }),
+        // Its watchdog kills with nothing else.
+        ...(word === undefined || signal !== 'SIGKILL' ? {} : { word }),
+      });
+      // Later, since output may still be on its way; but a process that left the group must not hold them.
+      setTimeout(() => {
+        for (const stream of stdio) stream?.destroy();
+        setImmediate(closed.resolve);
+      }, 100);
     });
-    // Later, since output may still be on its way; but a process that left the group must not hold them.
-    setTimeout(() => {
-      for (const stream of child.stdio) stream?.destroy();
-      setImmediate(closed.resolve);
-    }, 100);
-  });
+  }
   const order = (given: WatchOrder) => {
     // JSON has no Infinity: off becomes null.
     if (pipe?.writable) pipe.write(toJsonLine(given));
@@ -127,7 +129,7 @@ export function startProcess(): Child {
     hold(holds) {
       const act = holds ? 'ref' : 'unref';
       child[act]();
-      for (const stream of child.stdio) (stream as { ref?(): void; unref?(): void } | null)?.[act]?.();
+      for (const stream of stdio) stream?.[act]();
     },
   };
 }
@@ -136,10 +138,8 @@ export function startProcess(): Child {
  * Where several children end at once, their exits are seen before their pipes are read: waits for the end of those
  * that carry messages.
  */
-async function lastWordsRead(child: ChildProcess): Promise<void> {
-  const ends = child.stdio
-    .slice(3)
-    .map((pipe) => pipe && !pipe.closed && new Promise((resolve) => pipe.once('close', resolve)));
+async function lastWordsRead(pipes: readonly Socket[]): Promise<void> {
+  const ends = pipes.map((pipe) => pipe.closed || new Promise((resolve) => pipe.once('close', resolve)));
   const cap = new Promise((resolve) => setTimeout(resolve, lastWordMs).unref());
   await Promise.race([Promise.all(ends), cap]);
 }

@@ -2,6 +2,7 @@
 // of its own sees to that (watchdog.ts).
 
 import { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { AttemptRunner } from './attemptRunner.ts';
 import { readJsonLines, toJsonLine } from './jsonLines.ts';
@@ -9,10 +10,10 @@ import type { Envelope, HostMessage } from './protocol.ts';
 
 // First of all: from here on this process cannot outlive its host. What the app loads ahead (--import) has no
 // business in that thread.
-const watchdog = new Worker(
-  new URL(`./watchdog.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-  { execArgv: ['--disable-warning=ExperimentalWarning'], env: { ...process.env, NODE_OPTIONS: '' } },
-);
+const watchdog = new Worker(new URL(`./watchdog${extname(import.meta.url)}`, import.meta.url), {
+  execArgv: ['--disable-warning=ExperimentalWarning'],
+  env: { ...process.env, NODE_OPTIONS: '' },
+});
 watchdog.unref();
 // Without it nothing here may run.
 const endGroup = () => process.kill(-process.pid, 'SIGKILL');

@@ -1,8 +1,9 @@
 // A child's process group: signalling it, and the proof that nothing of it is left. An exit event is no proof:
 // in every trial, grandchildren still ran when it came.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { ProcessGroup } from '../../engines/engine.ts';
+import { bootId, readStat, runs } from '../../engines/processTable.ts';
 
 /**
  * Signals every process of the group; nothing where none is left, or where one belongs to another user by now.
@@ -77,43 +78,5 @@ export async function endGroup({ boot, pid, startedAt }: ProcessGroup): Promise<
     const isOver = leader === null || leader.startedAt !== startedAt || !runs(leader);
     if (isOver && (leader === null || othersInGroup(pid) === 'none')) return;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
-}
-
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-}
-
-interface Stat {
-  state: string;
-  group: number;
-  threads: number;
-  startedAt: string;
-}
-
-/** A zombie whose main thread has left may have others that run on. */
-function runs({ state, threads }: Stat): boolean {
-  return (state !== 'Z' && state !== 'X') || threads > 1;
-}
-
-/**
- * `/proc/PID/stat`: after the name, which may hold anything, come state, parent and group; threads are the 20th, the
- * start is the 22nd field (proc(5)).
- */
-function readStat(pid: string): Stat | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return {
-      state: fields[0] ?? '',
-      group: Number(fields[2]),
-      threads: Number(fields[17]),
-      startedAt: fields[19] ?? '',
-    };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESRCH') return null;
-    // Not seen is not gone.
-    throw error;
   }
 }

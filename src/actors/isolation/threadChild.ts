@@ -1,12 +1,13 @@
 // A thread of the host that runs attempts. It is gone when its exit event came: no JavaScript of it runs then.
 // A native call that blocks is not ended by `terminate()`, and while it lasts the thread is not gone.
 
+import { extname } from 'node:path';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Child, ChildListener, Exit } from './child.ts';
 import { threadFlags } from './childFlags.ts';
 import { type ChildMessage, toFailure } from './protocol.ts';
 
-const entry = new URL(`./threadEntry.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+const entry = new URL(`./threadEntry${extname(import.meta.url)}`, import.meta.url);
 
 export function startThread(): Child {
   // A channel of its own: the job's code sees only the one that every worker has.

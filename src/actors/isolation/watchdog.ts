@@ -69,9 +69,12 @@ function rest(kind: TimeoutKind): void {
 
 /** Deadlines count wall time, which may have been set meanwhile. */
 function armDeadline(deadlineAt: number | null): void {
-  const left = deadlineAt === null ? null : Math.max(1, deadlineAt - clock.now());
-  arm('deadline', left, () => {
-    if (deadlineAt !== null && clock.now() < deadlineAt) armDeadline(deadlineAt);
+  if (deadlineAt === null) {
+    arm('deadline', null);
+    return;
+  }
+  arm('deadline', Math.max(1, deadlineAt - clock.now()), () => {
+    if (clock.now() < deadlineAt) armDeadline(deadlineAt);
     else killFor({ cause: 'deadline' });
   });
 }

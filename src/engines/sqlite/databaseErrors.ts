@@ -32,3 +32,12 @@ export function engineErrorOf(path: string, error: unknown): EngineError {
   const words = said[codeOf(error)] ?? `: ${(error as Error).message}`;
   return new EngineError(`${path} ${words}`, { cause: error });
 }
+
+/** An error of SQLite in words that name the file. */
+export function explained<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw engineErrorOf(path, error);
+  }
+}

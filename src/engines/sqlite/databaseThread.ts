@@ -1,18 +1,12 @@
 // The thread that owns the database: an fsync blocks it, and not the host's event loop. All calls that have come
-// while a transaction was under way are one transaction: each is answered when it is durable. Where the whole
-// transaction fails (a full disk), all of its calls are told; a call that is refused, or cannot be carried out, fails alone.
+// while a transaction was under way are the next one (transactions.ts).
 
 import { realpathSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { StopIntent } from '../../machines/verdict.ts';
-import { EngineError, StaleAttemptError } from '../engine.ts';
-import { ControlStore } from './controlStore.ts';
-import { engineErrorOf, isBusy, isOfDatabase } from './databaseErrors.ts';
+import { explained } from './databaseErrors.ts';
 import { holdLock, isHolderAlive, removeDeadLocks } from './holderLock.ts';
-import type { JobQueries } from './jobQueries.ts';
-import { type Change, type Instant, JobStore, type News } from './jobStore.ts';
-import { migrate, refuseForeign } from './schema.ts';
+import { openDatabase } from './openDatabase.ts';
+import { type Call, type Committed, Transactions, type WaitingCall } from './transactions.ts';
 
 export interface OpenOrder {
   path: string;
@@ -22,63 +16,27 @@ export interface OpenOrder {
   holder: string;
 }
 
-export interface Call extends Instant {
-  call: number;
-  method: StoreMethod;
-  args: readonly unknown[];
-}
-
-/** Who claims asks the controls first. */
-export type StoreCalls = Omit<JobStore, 'newsSince' | 'publish' | 'claim' | 'queries'> &
-  JobQueries &
-  ControlStore;
-export type StoreMethod = keyof StoreCalls;
-
-export type Answer =
-  | { call: number; value: unknown }
-  | {
-      call: number;
-      error:
-        | { kind: 'stale'; jobId: string; write: string; intent: StopIntent | null }
-        | { kind: 'engine'; message: string };
-    };
-
-/** What a transaction brought, in this order: the changes are told before the answers. */
-export interface Committed {
-  /** False: others changed more than `changes` tells. */
-  isWhole: boolean;
-  changes: Change[];
-  answers: Answer[];
-}
-
-/** A lock that another process holds longer than this is not one that is passed around. */
-const lockWaitMs = 30_000;
-const openWaitMs = 5000;
-const pause = new Int32Array(new SharedArrayBuffer(4));
-
 const { path, durability, boot, holder } = workerData as OpenOrder;
 const port = parentPort as NonNullable<typeof parentPort>;
-let changes: Change[] = [];
 
-const database = explained(openDatabase);
+const database = explained(path, () => openDatabase(path, durability));
 // The file itself, by whichever name it was opened: the locks lie beside it.
 const place = realpathSync(path);
-const lock = explained(() => holdLock(place, holder));
-const here = { boot, holder, isAlive: (other: string) => isHolderAlive(place, other) };
-const store = new JobStore(database, here, (id, state) => changes.push([id, state]));
-const controls = new ControlStore(database, store, () => changes.push('controls'));
-const version = database.prepare('PRAGMA data_version');
+const lock = explained(path, () => holdLock(place, holder));
 removeDeadLocks(place);
-let seenVersion = dataVersion();
-let seenNews = explained(() => store.newsSince(-1).last);
+const transactions = new Transactions(database, path, {
+  boot,
+  holder,
+  isAlive: (other) => isHolderAlive(place, other),
+  now: () => performance.now(),
+});
 port.postMessage('open');
 
 /** How soon what another process did is seen here. */
 const newsIntervalMs = 100;
 setInterval(() => {
   try {
-    if (dataVersion() === seenVersion) return;
-    const { changes, isWhole } = newsOfOthers();
+    const { changes, isWhole } = transactions.newsOfOthers();
     if (changes.length > 0 || !isWhole)
       port.postMessage({ isWhole, changes, answers: [] } satisfies Committed);
   } catch {
@@ -86,24 +44,8 @@ setInterval(() => {
   }
 }, newsIntervalMs).unref();
 
-function newsOfOthers(): News {
-  const now = dataVersion();
-  const news =
-    now === seenVersion ? { changes: [], last: seenNews, isWhole: true } : store.newsSince(seenNews);
-  seenVersion = now;
-  seenNews = news.last;
-  return news;
-}
-
-/** Nobody could write for longer than this: leases that lapsed meanwhile say nothing of their owners, ms. */
-const longWaitMs = 1000;
-/** When such a wait ended. */
-let waitedUntil = -Infinity;
-/** So long they have to say that they live, ms. */
-const afterWaitMs = 5000;
-
-/** In the order in which they came, and when. */
-let waiting: (Call & { cameAt: number })[] = [];
+/** In the order in which they came. */
+let waiting: WaitingCall[] = [];
 let isDue = false;
 port.on('message', (calls: Call[] | 'close') => {
   if (calls === 'close') {
@@ -118,122 +60,13 @@ port.on('message', (calls: Call[] | 'close') => {
   if (isDue) return;
   isDue = true;
   // All messages that are there by now are read first. Where another process writes too, it gets its turn.
-  if (isBusyFile()) setTimeout(commit, 2);
+  if (transactions.isBusyFile()) setTimeout(commit, 2);
   else setImmediate(commit);
 });
 
-/** An error of SQLite in words that name the file. */
-function explained<T>(act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw engineErrorOf(path, error);
-  }
-}
-
-function isBusyFile(): boolean {
-  try {
-    return dataVersion() !== seenVersion;
-  } catch {
-    // The commit tells what is wrong.
-    return false;
-  }
-}
-
-function dataVersion(): number {
-  return (version.get() as { data_version: number }).data_version;
-}
-
 function commit(): void {
   isDue = false;
-  let calls = waiting;
+  const calls = waiting;
   waiting = [];
-  const committed: Committed = { isWhole: true, changes: [], answers: [] };
-  while (calls.length > 0) {
-    changes = [];
-    try {
-      const began = performance.now();
-      whenFree(database, 'BEGIN IMMEDIATE', lockWaitMs);
-      if (performance.now() - began > longWaitMs) waitedUntil = performance.now();
-      const news = newsOfOthers();
-      committed.isWhole &&= news.isWhole;
-      committed.changes.push(...news.changes);
-      const answers = calls.map(answerTo);
-      const last = changes.length === 0 ? seenNews : store.publish(changes);
-      database.exec('COMMIT');
-      seenNews = last;
-      committed.changes.push(...changes);
-      committed.answers.push(...answers);
-      break;
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      const { message } = engineErrorOf(path, error instanceof CallFailure ? error.cause : error);
-      // The one that cannot be carried out is told, the others are carried out without it; unless it is the
-      // database that fails: then it fails all of them.
-      const told = calls.filter(({ call }) => !(error instanceof CallFailure) || error.call === call);
-      calls = calls.filter((call) => !told.includes(call));
-      committed.answers.push(
-        ...told.map(({ call }): Answer => ({ call, error: { kind: 'engine', message } })),
-      );
-    }
-  }
-  port.postMessage(committed);
-}
-
-/** A call that cannot be carried out, and why. */
-class CallFailure extends Error {
-  readonly call: number;
-  constructor(call: number, cause: unknown) {
-    super('a call failed', { cause });
-    this.call = call;
-  }
-}
-
-/** In steps of 1 ms: SQLite's own waiting backs off to 100 ms, and starved those that write less. */
-function whenFree(database: DatabaseSync, sql: string, atMostMs: number): void {
-  const until = performance.now() + atMostMs;
-  for (;;) {
-    try {
-      database.exec(sql);
-      return;
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > until) throw error;
-      Atomics.wait(pause, 0, 0, 1);
-    }
-  }
-}
-
-function answerTo({ call, method, args, now, monotonic: asked, cameAt }: Call & { cameAt: number }): Answer {
-  // A lease counts from when it can be stored: what waited for the file longer than a moment is given that time.
-  const waited = performance.now() - cameAt;
-  const monotonic = asked + (waited > longWaitMs ? waited : 0);
-  try {
-    if (method === 'lapsed') {
-      const isAfterWait = performance.now() - waitedUntil < afterWaitMs;
-      return { call, value: store.lapsed({ now, monotonic }, isAfterWait) };
-    }
-    const owner = [controls, store.queries, store].find((each) => method in each) as StoreCalls;
-    const act = owner[method] as (at: Instant, ...args: unknown[]) => unknown;
-    // An attempt begins when it is claimed, and not when that was asked for.
-    const at = { now: method === 'claim' ? now + monotonic - asked : now, monotonic };
-    return { call, value: act.call(owner, at, ...args) };
-  } catch (error) {
-    if (error instanceof StaleAttemptError) {
-      return { call, error: { kind: 'stale', jobId: error.jobId, write: error.write, intent: error.intent } };
-    }
-    if (error instanceof EngineError) return { call, error: { kind: 'engine', message: error.message } };
-    if (isOfDatabase(error)) throw error;
-    throw new CallFailure(call, error);
-  }
-}
-
-function openDatabase(): DatabaseSync {
-  const opened = new DatabaseSync(path, { timeout: openWaitMs });
-  refuseForeign(opened, path);
-  // Of two that make the file at the same time one is refused at once: SQLite does not let it wait for this.
-  whenFree(opened, 'PRAGMA journal_mode = WAL', openWaitMs);
-  opened.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
-  migrate(opened, path);
-  opened.exec('PRAGMA busy_timeout = 0');
-  return opened;
+  port.postMessage(transactions.commit(calls));
 }

@@ -1,10 +1,11 @@
 // Who is alive on this machine, told by the kernel: each process that holds jobs keeps a lock on a file of its own
-// beside the database, and the kernel lets go of it when the process ends, however it ends. A process id would not
-// tell: ids come again, and containers have their own.
+// beside the database, and the kernel lets go of it when the process ends, however it ends. A thread of it holds the lock: that
+// of one that has ended, in a process that lives, is none either, and then the process table is asked.
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { isHolder, isHolderRunning } from './holder.ts';
 
 const lockPath = (path: string, holder: string) => `${path}-holder-${holder}`;
 
@@ -39,6 +40,8 @@ export function isHolderAlive(path: string, holder: string): boolean {
   } finally {
     lock?.close();
   }
+  // Its lease will tell.
+  if (isHolderRunning(holder)) return true;
   rmSync(file, { force: true });
   return false;
 }
@@ -48,6 +51,6 @@ export function removeDeadLocks(path: string): void {
   const prefix = basename(lockPath(path, ''));
   for (const entry of readdirSync(dirname(path))) {
     const holder = entry.slice(prefix.length);
-    if (entry.startsWith(prefix) && /^[\da-f-]{36}$/.test(holder)) isHolderAlive(path, holder);
+    if (entry.startsWith(prefix) && isHolder(holder)) isHolderAlive(path, holder);
   }
 }

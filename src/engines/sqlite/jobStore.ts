@@ -75,6 +75,8 @@ export interface Here {
   /** Names this process's lock. */
   readonly holder: string;
   isAlive(holder: string): boolean;
+  /** ms of a clock that is not set: what waits for a lock is measured by it. */
+  now(): number;
 }
 
 /** Transactions. A process that looks away for longer is told that it missed some. */
@@ -419,7 +421,7 @@ export class JobStore {
     const holders = this.#statements
       .all<{ holder: string }>('SELECT DISTINCT holder FROM jobs WHERE token IS NOT NULL', {})
       .map(({ holder }) => holder);
-    const now = performance.now();
+    const now = this.#here.now();
     const missing = holders.filter((holder) => holder !== self && !this.#here.isAlive(holder));
     this.#missing = new Map(missing.map((holder) => [holder, this.#missing.get(holder) ?? now]));
     const found = holders.flatMap((holder) => {

@@ -2,9 +2,6 @@
 // all of them and, with durability `full`, the loss of power. The database lives in a thread of its own
 // (databaseThread.ts); here its calls are gathered, and its answers given to those who wait.
 
-import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -29,10 +26,13 @@ import {
   type Watcher,
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
+import { bootId } from '../processTable.ts';
 import { scheduleFrom } from './controlStore.ts';
-import type { Answer, Call, Committed, OpenOrder, StoreCalls, StoreMethod } from './databaseThread.ts';
+import type { OpenOrder } from './databaseThread.ts';
+import { newHolder } from './holder.ts';
 import { type QueuePlace, queueFirst } from './jobQueries.ts';
 import { fromRow, type JobRow, settingsFrom } from './jobRow.ts';
+import type { Answer, Call, Committed, StoreCalls, StoreMethod } from './transactions.ts';
 
 const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const answersATurn = 32;
@@ -67,7 +67,7 @@ export class SqliteEngine implements Engine {
   readonly #watchers = new Set<Watcher>();
 
   constructor({ path, durability = 'full' }: SqliteOptions) {
-    this.#order = { path: resolve(path), durability, boot: bootId(), holder: randomUUID() };
+    this.#order = { path: resolve(path), durability, boot: bootId(), holder: newHolder() };
   }
 
   async open(clock: Clock): Promise<void> {
@@ -377,13 +377,4 @@ function errorOf(error: Extract<Answer, { error: unknown }>['error']): Error {
   return error.kind === 'stale'
     ? new StaleAttemptError(error.jobId, error.write, error.intent)
     : new EngineError(error.message);
-}
-
-/** Names this boot of the machine: the monotonic clock of another one says nothing. */
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return hostname();
-  }
 }

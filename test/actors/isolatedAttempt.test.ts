@@ -1,0 +1,176 @@
+// What a host makes of a child's words and of its end, with the child in our hands: each end is told once, as what it was.
+
+import { type Logger, pino } from 'pino';
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { AttemptPort, AttemptSpec } from '../../src/actors/attempt.ts';
+import type { ChildListener } from '../../src/actors/isolation/child.ts';
+import { type Keeper, runInChild } from '../../src/actors/isolation/isolatedAttempt.ts';
+import type { ChildMessage } from '../../src/actors/isolation/protocol.ts';
+import { capturedLog } from '../support/capturedLog.ts';
+import { FakeChild } from './fakeChild.ts';
+
+let told: unknown[];
+let log: ReturnType<typeof capturedLog>;
+let child: FakeChild;
+/** How its checkpoints end. */
+let checkpoint: () => Promise<void>;
+
+beforeEach(() => {
+  told = [];
+  log = capturedLog();
+  child = new FakeChild();
+  checkpoint = async () => {};
+});
+
+const port: AttemptPort = {
+  started: (group) => told.push({ group }),
+  heartbeat: () => told.push('heartbeat'),
+  acknowledged: () => told.push('acknowledged'),
+  total: (items) => told.push({ items }),
+  checkpoint: () => checkpoint(),
+  expired: (kind) => told.push({ expired: kind }),
+  ended: (outcome, exit) => told.push({ ...outcome, ...exit }),
+};
+
+function run(keeper: Partial<Keeper> = {}, logger = log.logger) {
+  const spec = {
+    start: {},
+    module: 'file:///job.js',
+    beatMs: 1000,
+    limits: { jobMs: 1 },
+    reuse: true,
+    log: logger,
+  } as unknown as AttemptSpec;
+  const handle = runInChild(child, spec, port, { rested: () => told.push('rested'), ...keeper });
+  return { handle, listener: child.listener as ChildListener };
+}
+
+test.each([
+  [{ exitCode: 3 }, { message: "the job's process exited with code 3 before the job was done" }],
+  [{ signal: 'SIGSEGV' }, { message: "the job's process was ended by SIGSEGV before the job was done" }],
+  [{ failure: { name: 'Error', message: 'spawn ENOENT' } }, { message: 'spawn ENOENT' }],
+  [
+    { signal: 'SIGKILL', word: { cause: 'memory', usedMb: 70, limitMb: 64 } as const },
+    { name: 'MemoryLimitError', code: 'ERR_UNSTUCK_MEMORY_LIMIT' },
+  ],
+])('a child that ends with %o and no outcome has failed', (exit, failure) => {
+  run().listener.ended(exit);
+  expect(told).toMatchObject([{ kind: 'failed', failure }]);
+});
+
+test('what its watchdog killed it for is told before its end', () => {
+  run().listener.ended({ signal: 'SIGKILL', word: { cause: 'progress' } });
+  expect(told).toMatchObject([{ expired: 'progress' }, { kind: 'failed', signal: 'SIGKILL' }]);
+});
+
+test('one that was gone before it was heard of is the keeper’s; one that broke is not, nor one that was told to end', () => {
+  const unborn = () => told.push('unborn');
+  run({ unborn }).listener.ended({ exitCode: 1 });
+  run({ unborn }).listener.ended({ failure: { name: 'Error', message: 'spawn ENOENT' } });
+  for (const command of ['ask', 'terminate', 'kill'] as const) {
+    const { handle, listener } = run({ unborn });
+    handle[command]('cancel');
+    listener.ended({ exitCode: 1 });
+  }
+  expect(told).toMatchObject(['unborn', ...Array(4).fill({ kind: 'failed' })]);
+});
+
+test('after its end nothing of it is heard, nor is its child told anything', () => {
+  const { handle, listener } = run();
+  listener.message({ type: 'completed', result: '7', stays: true });
+  expect(told).toEqual([{ kind: 'completed', result: '7' }, 'rested']);
+  const before = child.done.length;
+  handle.ask('cancel');
+  handle.terminate();
+  handle.kill();
+  handle.retime();
+  listener.message({ type: 'heartbeat' });
+  listener.ended({ exitCode: 0 });
+  expect(told).toHaveLength(2);
+  expect(child.done).toHaveLength(before);
+});
+
+test('once it is being killed, what it still says is not heard', () => {
+  const { handle, listener } = run();
+  handle.terminate();
+  listener.message({ type: 'completed', result: '7', stays: false });
+  listener.ended({ signal: 'SIGTERM' });
+  expect(told).toMatchObject([{ kind: 'failed' }]);
+});
+
+test('a child that does not leave after its last word is ended, and its attempt ended as it said', () => {
+  vi.useFakeTimers();
+  try {
+    const { listener } = run();
+    listener.message({ type: 'failed', failure: { name: 'Error', message: 'as planned' }, stays: false });
+    expect(child.done).not.toContain('kill');
+    vi.advanceTimersByTime(2000);
+    expect(child.done.at(-1)).toBe('kill');
+    listener.ended({ signal: 'SIGKILL' });
+    expect(told).toMatchObject([{ kind: 'failed', failure: { message: 'as planned' }, signal: 'SIGKILL' }]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a child that another process was left in is not used again', () => {
+  const { listener } = run();
+  child.isCleanNow = false;
+  listener.message({ type: 'completed', result: '7', stays: true });
+  expect(child.done.at(-1)).toBe('kill');
+  listener.ended({ signal: 'SIGKILL' });
+  expect(told).toEqual([{ kind: 'completed', result: '7', signal: 'SIGKILL' }]);
+});
+
+test('other limits and another pace go to the child', () => {
+  const { handle } = run();
+  handle.retime();
+  expect(child.done.slice(-2)).toEqual([{ rewatch: { jobMs: 1 } }, { type: 'pace', beatMs: 1000 }]);
+});
+
+test('what it says is passed on', () => {
+  const { listener } = run();
+  const messages: ChildMessage[] = [
+    { type: 'heartbeat' },
+    { type: 'acknowledged' },
+    { type: 'total', items: 3 },
+    { type: 'output', stream: 'stdout', line: 'out' },
+    { type: 'output', stream: 'stderr', line: 'error' },
+    { type: 'log', line: '{"level":40,"msg":"careful","rows":3}' },
+    { type: 'log', line: '{"level":35,"msg":"of a level that the host does not have"}' },
+  ];
+  for (const message of messages) listener.message(message);
+  listener.output('stdout', 'piped');
+  listener.output('stderr', 'piped error');
+  expect(told).toEqual(['heartbeat', 'acknowledged', { items: 3 }]);
+  expect(log.lines).toEqual([
+    'INFO: out',
+    'WARN: error',
+    'WARN: careful',
+    'INFO: of a level that the host does not have',
+    'INFO: piped',
+    'WARN: piped error',
+  ]);
+  expect(log.records[2]).toMatchObject({ rows: 3 });
+});
+
+test('it hears how its checkpoint ended', async () => {
+  const { listener } = run();
+  const message: ChildMessage = { type: 'checkpoint', checkpoint: '1', rows: [], items: 1 };
+  listener.message(message);
+  checkpoint = () => Promise.reject(new Error('stale'));
+  listener.message(message);
+  await new Promise(setImmediate);
+  expect(child.done.slice(-2)).toEqual([
+    { type: 'checkpoint.saved', error: null },
+    { type: 'checkpoint.saved', error: 'stale' },
+  ]);
+});
+
+test('a logger whose level is none of pino’s own has its child log as `info`', () => {
+  run();
+  run({}, pino({ level: 'loud', customLevels: { loud: 70 } }) as unknown as Logger);
+  run({}, pino({ level: 'silent' }));
+  const starts = child.done.filter((did) => (did as { type?: string }).type === 'start');
+  expect(starts).toMatchObject([{ logLevel: 'debug' }, { logLevel: 'info' }, { logLevel: 'silent' }]);
+});

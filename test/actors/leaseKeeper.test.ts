@@ -1,0 +1,98 @@
+// The rounds that keep leases: one after the other, whatever goes wrong in one of them.
+
+import { beforeEach, expect, test } from 'vitest';
+import { createActor } from 'xstate';
+import { createLeaseKeeper, type LeaseKeeperHost } from '../../src/actors/leaseKeeper.ts';
+import type { Beat, BeatReply, Engine } from '../../src/engines/engine.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
+
+let clock: SimulatedClock;
+let beats: Beat[];
+let rounds: number;
+let replies: BeatReply[];
+let failures: unknown[];
+let recoveries: number;
+let recover: () => Promise<void>;
+let answer: () => Promise<BeatReply[]>;
+
+beforeEach(() => {
+  clock = new SimulatedClock();
+  beats = [{ id: 'job', token: 'token', heartbeatAt: 0, total: null }];
+  rounds = 0;
+  recoveries = 0;
+  replies = [];
+  failures = [];
+  recover = async () => {};
+  answer = async () => [{ id: 'job' } as BeatReply];
+});
+
+function begin() {
+  const engine = {
+    beat() {
+      rounds += 1;
+      return answer();
+    },
+  } as unknown as Engine;
+  const host: LeaseKeeperHost = {
+    beats: () => beats,
+    replied: (reply) => replies.push(reply),
+    answered() {},
+    failed: (error) => failures.push(error),
+    recover() {
+      recoveries += 1;
+      return recover();
+    },
+  };
+  return createActor(createLeaseKeeper(engine, clock, { intervalMs: 1000, leaseMs: 15_000 }, host)).start();
+}
+
+test('a round that fails is followed by the next', async () => {
+  begin();
+  answer = () => Promise.reject(new Error('disk full'));
+  await clock.advance(2.5);
+  answer = async () => [];
+  await clock.advance(1);
+  expect([rounds, failures.length]).toEqual([3, 2]);
+});
+
+test('nothing is asked for where nothing lives; dead owners are looked for all the same, three times a lease', async () => {
+  beats = [];
+  begin();
+  await clock.advance(15);
+  expect([rounds, recoveries]).toEqual([0, 3]);
+});
+
+test('a recovery is not waited for, and none begins beside it; one that fails is told', async () => {
+  const { promise, reject } = Promise.withResolvers<void>();
+  recover = () => promise;
+  begin();
+  await clock.advance(12);
+  expect([rounds, recoveries]).toEqual([12, 1]);
+  reject(new Error('disk full'));
+  recover = async () => {};
+  await clock.advance(4);
+  expect([failures.length, recoveries]).toEqual([1, 2]);
+});
+
+test('what is asked for at once does not wait for a round', async () => {
+  const keeper = begin();
+  keeper.send({ type: 'beat.now' });
+  await clock.advance(0);
+  expect(replies).toHaveLength(1);
+  answer = () => Promise.reject(new Error('disk full'));
+  keeper.send({ type: 'beat.now' });
+  await clock.advance(0);
+  expect(failures).toHaveLength(1);
+});
+
+test('a round that was under way when it was stopped is the last', async () => {
+  const { promise, resolve } = Promise.withResolvers<BeatReply[]>();
+  answer = () => promise;
+  const keeper = begin();
+  await clock.advance(1);
+  keeper.stop();
+  resolve([]);
+  await clock.advance(5);
+  expect(rounds).toBe(1);
+  expect(clock.pending).toBe(0);
+});

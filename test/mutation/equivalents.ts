@@ -1,0 +1,127 @@
+// Mutants that no test can kill, because what they change nobody can see. Each with its reason; `npm run stryker` says
+// so where one of them is killed after all, or is there no more.
+
+export interface Equivalent {
+  readonly file: `src/${string}.ts`;
+  /** A part of its line: one of these mutators there is enough to be known by. */
+  readonly line: string;
+  readonly mutator: string;
+  readonly reason: string;
+}
+
+export const equivalents: readonly Equivalent[] = [
+  {
+    file: 'src/machines/monitor.ts',
+    line: 'types: {',
+    mutator: 'ObjectLiteral',
+    reason: 'types alone: XState reads nothing of it',
+  },
+  {
+    file: 'src/machines/monitor.ts',
+    line: 'actors: { sweep',
+    mutator: 'ObjectLiteral',
+    reason: 'who starts the chart puts its own in this place',
+  },
+  {
+    file: 'src/machines/monitor.ts',
+    line: "id: 'monitor'",
+    mutator: 'StringLiteral',
+    reason: 'a name for people: nothing in the chart refers to it',
+  },
+  {
+    file: 'src/machines/supervisor.ts',
+    line: 'types: {',
+    mutator: 'ObjectLiteral',
+    reason: 'types alone: XState reads nothing of it',
+  },
+  {
+    file: 'src/machines/supervisor.ts',
+    line: 'actors: {',
+    mutator: 'ObjectLiteral',
+    reason: 'who starts the chart puts its own in this place',
+  },
+  {
+    file: 'src/machines/supervisor.ts',
+    line: 'claimJobs: fromPromise',
+    mutator: 'ArrowFunction',
+    reason: 'who starts the chart puts its own in this place',
+  },
+  {
+    file: 'src/machines/supervisor.ts',
+    line: "id: 'supervisor'",
+    mutator: 'StringLiteral',
+    reason: 'a name for people: nothing in the chart refers to it',
+  },
+  {
+    file: 'src/machines/supervisor.ts',
+    line: 'mayHaveWork: false }),',
+    mutator: 'BooleanLiteral',
+    reason: 'the first claim sets it, and before that no slot is held that could come free',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: 'types: {',
+    mutator: 'ObjectLiteral',
+    reason: 'types alone: XState reads nothing of it',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: "if (intent === null || intent.kind === 'cancel') return false;",
+    mutator: 'ConditionalExpression',
+    reason: 'narrows the type: by then there is one',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: 'context.verdict?.state === params.state',
+    mutator: 'OptionalChaining',
+    reason: 'narrows the type: by then there is one',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: 'isLeaseLost: ({ context }) =>',
+    mutator: 'OptionalChaining',
+    reason: 'narrows the type: by then there is one',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: "context.intent?.kind !== 'cancel' &&",
+    mutator: 'OptionalChaining',
+    reason: 'narrows the type: by then there is one',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: "event.type === 'wallClock.read' && event.at >= context.deadlineAt",
+    mutator: 'ConditionalExpression',
+    reason: 'narrows the type: it stands on this event alone',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: 'isKilledByWatchdog: ({ event }) =>',
+    mutator: 'ConditionalExpression',
+    reason: 'narrows the type: it stands on this event alone',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: 'isDeadline: ({ event }) =>',
+    mutator: 'ConditionalExpression',
+    reason: 'narrows the type: it stands on this event alone',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: "event.type === 'job.timeOut' &&",
+    mutator: 'ConditionalExpression',
+    reason: 'narrows the type: it stands on this event alone',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: "{ kind: 'stopped' }",
+    mutator: 'ObjectLiteral',
+    reason: 'read as any outcome that is neither completed nor failed',
+  },
+  {
+    file: 'src/machines/job.ts',
+    line: "{ kind: 'stopped' }",
+    mutator: 'StringLiteral',
+    reason: 'read as any outcome that is neither completed nor failed',
+  },
+];

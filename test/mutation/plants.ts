@@ -1,0 +1,9 @@
+// All faults that `npm run mutate` plants, in the order in which it does.
+
+import type { Plant } from './plant.ts';
+import { charts } from './plants/charts.ts';
+import { fences } from './plants/fences.ts';
+import { realWorld } from './plants/processes.ts';
+import { queues } from './plants/queues.ts';
+
+export const plants: readonly Plant[] = [...fences, ...queues, ...charts, ...realWorld];

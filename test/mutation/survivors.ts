@@ -1,0 +1,52 @@
+// npm run stryker -- [--file NAME]...: mutates the charts file by file, and ends with 1 where a mutant survives that is not
+// known to be equivalent. `--file job` for src/machines/job.ts alone; all of them take some time.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Stryker } from '@stryker-mutator/core';
+import { type Equivalent, equivalents } from './equivalents.ts';
+
+type Mutant = Awaited<ReturnType<Stryker['runMutationTest']>>[number];
+
+const all = readdirSync('src/machines').map((file) => file.replace('.ts', ''));
+const { values } = parseArgs({ options: { file: { type: 'string', multiple: true } } });
+const unknownFile = values.file?.find((name) => !all.includes(name));
+if (unknownFile !== undefined) {
+  console.error(`stryker: expected --file to be one of ${all.join(', ')}, got ${unknownFile}`);
+  process.exit(2);
+}
+
+const isAlive = ({ status }: Mutant) => status === 'Survived' || status === 'NoCoverage';
+const lineOf = ({ fileName, location }: Mutant) =>
+  readFileSync(fileName, 'utf8').split('\n')[location.start.line - 1]?.trim() ?? '';
+const isKnown = (mutant: Mutant, { file, line, mutator }: Equivalent) =>
+  mutant.fileName.endsWith(file) && mutant.mutatorName === mutator && lineOf(mutant).includes(line);
+
+for (const name of values.file ?? all) {
+  process.env.UNSTUCK_MUTATED = name;
+  const mutate = [`src/machines/${name}.ts`];
+  const results = await new Stryker({
+    configFile: 'test/mutation/stryker.config.js',
+    mutate,
+  }).runMutationTest();
+  const ofFile = equivalents.filter(({ file }) => mutate.includes(file));
+  const alive = results.filter(isAlive);
+  const survived = alive.filter((mutant) => !ofFile.some((known) => isKnown(mutant, known)));
+  const stale = ofFile.filter((known) => !alive.some((mutant) => isKnown(mutant, known)));
+  for (const mutant of survived) {
+    const { fileName, location, mutatorName, replacement } = mutant;
+    console.log(
+      `survived: ${fileName}:${location.start.line} ${mutatorName}: ${lineOf(mutant)} => ${replacement}`,
+    );
+  }
+  for (const { file, line, mutator } of stale)
+    console.log(`not alive any more: ${file}: ${mutator}: ${line}`);
+  const counts = {
+    mutants: results.length,
+    killed: results.length - alive.length,
+    equivalent: alive.length - survived.length,
+    survived: survived.length,
+  };
+  console.log(`${name}: ${JSON.stringify(counts)}`);
+  if (survived.length + stale.length > 0) process.exitCode = 1;
+}

@@ -1,0 +1,246 @@
+// Runs a plan to its end, step by step, and says what came of it. While the plan lasts things go wrong; then all is mended, and
+// everything must end: each job, each attempt, each slot, each timer.
+
+import type { Engine } from '../../src/engines/engine.ts';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import { isFinal } from '../../src/machines/states.ts';
+import { SimulatedProcesses } from '../../src/testing/simulatedPlaces.ts';
+import { Behaviour } from './behaviour.ts';
+import { Faults } from './faults.ts';
+import { History } from './history.ts';
+import { type Alterations, Host } from './host.ts';
+import { Life, type Wall } from './life.ts';
+import { latestMs, Network } from './network.ts';
+import type { Plan } from './plan.ts';
+import { Server } from './server.ts';
+import { slotProbe } from './slotProbe.ts';
+import { Timeline } from './timeline.ts';
+import { type Violation, Witness } from './witness.ts';
+import { Workload } from './workload.ts';
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  readonly steps: number;
+  /** By kind, how often. */
+  readonly faults: Readonly<Record<string, number>>;
+  readonly history: readonly string[];
+}
+
+/** After the plan, all must have ended within this, s. */
+const endSeconds = 3600;
+const stopSeconds = 60;
+/** How long a host waits for an answer of its engine, ms. */
+const patiencesMs = [3000, 10_000, 30_000];
+/** What nothing can end has gone on by itself within this, s. */
+const hangSeconds = 120;
+const mostSteps = 400_000;
+
+export async function simulate(plan: Plan, altered: Alterations = {}): Promise<Outcome> {
+  const simulation = new Simulation(plan, altered);
+  return simulation.run();
+}
+
+class Simulation {
+  readonly #plan: Plan;
+  readonly #altered: Alterations;
+  readonly #timeline = new Timeline();
+  readonly #wall: Wall = { offset: Date.UTC(2026, 0, 1) };
+  readonly #history = new History(() => this.#timeline.now);
+  readonly #network: Network;
+  readonly #witness: Witness;
+  readonly #machine: Life;
+  readonly #processes = new SimulatedProcesses();
+  readonly #behaviour: Behaviour;
+  readonly #definitions;
+  readonly #workload: Workload;
+  readonly #hosts: Host[] = [];
+  readonly #faults: Record<string, number> = {};
+  #server: Server | null = null;
+  #isCalm = false;
+
+  constructor(plan: Plan, altered: Alterations) {
+    this.#plan = plan;
+    this.#altered = altered;
+    this.#network = new Network(plan.seed, plan.nodes.length);
+    this.#witness = new Witness(plan, this.#timeline, this.#wall, this.#history);
+    this.#machine = new Life(this.#timeline, this.#wall);
+    this.#behaviour = new Behaviour({
+      ...{ seed: plan.seed, jobs: plan.jobs },
+      isCalm: () => this.#isCalm,
+      happened: (fault, attempt) => {
+        this.#happened(fault);
+        const { jobId, attempt: number } = attempt.spec.start;
+        this.#history.add(`${fault}: ${this.#history.labelOf(jobId)} attempt ${number}`);
+      },
+    });
+    this.#definitions = { ...this.#behaviour.definitions(plan.names), ...slotProbe.definitions };
+    this.#workload = new Workload({
+      ...{ plan, timeline: this.#timeline, witness: this.#witness },
+      hostFor: (node) => this.#hostFor(node),
+    });
+  }
+
+  async run(): Promise<Outcome> {
+    const thrown = (error: unknown) =>
+      this.#witness.broken('nothing is thrown that nobody hears', String((error as Error)?.stack ?? error));
+    process.on('unhandledRejection', thrown);
+    this.#timeline.seize();
+    try {
+      await this.#begin();
+      await this.#through(this.#plan.seconds);
+      await this.#end();
+    } catch (error) {
+      thrown(error);
+    } finally {
+      await this.#timeline.turn();
+      this.#timeline.release();
+      process.off('unhandledRejection', thrown);
+    }
+    return {
+      seed: this.#plan.seed,
+      violation: this.#witness.violation,
+      steps: this.#timeline.steps,
+      faults: this.#faults,
+      history: this.#history.lines,
+    };
+  }
+
+  async #begin(): Promise<void> {
+    const memory: Engine = new MemoryEngine();
+    const engine = this.#altered.engine?.(memory) ?? memory;
+    await engine.open(this.#machine.clock);
+    this.#server = new Server(engine, this.#timeline, this.#network, this.#witness);
+    this.#witness.server = this.#server;
+    for (const { index } of this.#plan.nodes) await this.#restart(index);
+    this.#workload.begin();
+    new Faults({
+      ...{ timeline: this.#timeline, network: this.#network, wall: this.#wall, witness: this.#witness },
+      hostAt: (node) => this.#hosts[node] as Host,
+      restart: (node) => this.#restart(node),
+      happened: (fault) => this.#happened(fault),
+    }).begin(this.#plan.faults);
+    const pulse = () => {
+      this.#witness.pulse(this.#hosts);
+      this.#timeline.in(1000, pulse);
+    };
+    pulse();
+  }
+
+  async #restart(node: number): Promise<void> {
+    const before = this.#hosts[node];
+    if (before !== undefined && !before.loop.isDead) return;
+    const { seed } = this.#plan;
+    const host = new Host({
+      ...{ seed, plan: this.#plan.nodes[node] as Plan['nodes'][number] },
+      ...{ timeline: this.#timeline, wall: this.#wall, network: this.#network, machine: this.#machine },
+      ...{ server: this.#server as Server, processes: this.#processes, behaviour: this.#behaviour },
+      ...{ definitions: this.#definitions, witness: this.#witness, altered: this.#altered },
+      patienceMs: patiencesMs[seed % 3] as number,
+      happened: (fault) => this.#happened(fault),
+    });
+    this.#hosts[node] = host;
+    if (before !== undefined) this.#history.add(`node${node} is started again`);
+    let isStarted = false;
+    const started = host.processor.start().finally(() => {
+      isStarted = true;
+    });
+    // What it loads comes by the real event loop; nothing simulated happens meanwhile.
+    while (!isStarted) await this.#timeline.turn();
+    await started;
+  }
+
+  /** Steps until then, as long as nothing is broken. */
+  async #through(seconds: number, until: () => boolean = () => false): Promise<void> {
+    const end = this.#timeline.now + seconds * 1000;
+    while (this.#witness.violation === null && !until() && (await this.#timeline.step(end))) {
+      await this.#witness.check();
+      if (this.#timeline.steps % 1000 === 0) await this.#timeline.turn();
+      if (this.#timeline.steps > mostSteps)
+        this.#witness.broken('it does not run in circles', `${mostSteps} steps`);
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#isCalm = true;
+    this.#history.add('all is well from now on');
+    // Faults that end with the plan are mended in it.
+    await this.#through(0.001);
+    const isUp = () => this.#hosts.every(({ isUp }) => isUp);
+    await this.#through(stopSeconds, () => {
+      for (const { plan, loop } of this.#hosts) if (loop.isDead) void this.#restart(plan.index);
+      return isUp();
+    });
+    this.#must(isUp(), 'a stop ends', () => 'a processor that was told to stop has not');
+    // What was asked while things went wrong is answered, and what was late has come: a pause, say.
+    await this.#through(endSeconds, () => this.#workload.pending === 0);
+    await this.#through(Math.max(latestMs, ...patiencesMs) / 1000 + 5);
+    for (const act of this.#plan.acts)
+      if (act.kind === 'schedule')
+        void this.#workload.insist('unschedule', 0, ({ processor }) => processor.unschedule(act.key));
+    for (const name of this.#witness.paused)
+      void this.#workload.insist('resume', 0, ({ processor }) => processor.resume(name));
+    const isOver = () =>
+      this.#workload.pending === 0 &&
+      [...this.#witness.records.values()].every(({ row }) => isFinal(row.state));
+    // What starts at a wall time waits for it, where the clock was set back too.
+    const setBackMs = this.#plan.faults.reduce(
+      (sum, fault) => sum + (fault.kind === 'clockSet' ? Math.max(0, -fault.byMs) : 0),
+      0,
+    );
+    await this.#through(endSeconds + setBackMs / 1000, isOver);
+    this.#must(isOver(), 'everything ends', () => this.#left());
+    const isNobodyAlive = () => this.#hosts.every(({ places }) => [...places.alive()].length === 0);
+    await this.#through(hangSeconds, isNobodyAlive);
+    const total = this.#plan.nodes.reduce((sum, { maxConcurrentJobs }) => sum + maxConcurrentJobs, 0);
+    const probe = slotProbe.send(this.#hosts, total);
+    await this.#through(slotProbe.seconds, () => probe.most() === total);
+    this.#must(
+      probe.most() === total,
+      'all slots are free at the end',
+      () => `${probe.most()} of ${total} are`,
+    );
+    let stopped = 0;
+    for (const host of this.#hosts) host.processor.stop().then(() => (stopped += 1));
+    await this.#through(stopSeconds, () => stopped === this.#hosts.length);
+    this.#must(
+      stopped === this.#hosts.length,
+      'a stop ends',
+      () => `${stopped} of ${this.#hosts.length} stopped`,
+    );
+    // A call that nobody waits for any more may be under way.
+    await this.#through(31);
+    for (const { plan, loop, places } of this.#hosts) {
+      const alive = [...places.alive()].length;
+      this.#must(alive + loop.pending === 0, 'a stop leaves nothing', () => {
+        return `node${plan.index} leaves ${alive} attempts and ${loop.pending} timers`;
+      });
+    }
+  }
+
+  #left(): string {
+    const left = [...this.#witness.records.values()].filter(({ row }) => !isFinal(row.state));
+    const jobs = left.map(({ label, row }) => `${label} is ${row.state} (attempt ${row.attempt})`);
+    return [
+      ...jobs,
+      ...(this.#workload.pending > 0 ? [`${this.#workload.pending} calls have no answer`] : []),
+    ].join(', ');
+  }
+
+  #must(holds: boolean, invariant: string, what: () => string): void {
+    if (!holds) this.#witness.broken(invariant, what());
+  }
+
+  #hostFor(node: number): Host | null {
+    const count = this.#hosts.length;
+    for (let offset = 0; offset < count; offset += 1) {
+      const host = this.#hosts[(node + offset) % count];
+      if (host?.isUp === true) return host;
+    }
+    return null;
+  }
+
+  #happened(fault: string): void {
+    this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
+  }
+}
