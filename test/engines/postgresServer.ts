@@ -38,6 +38,11 @@ export async function onServer<T>(act: (client: pg.Client) => Promise<T>): Promi
 
 export async function removeSchemas(): Promise<void> {
   await onServer(async (client) => {
-    for (const schema of schemas.splice(0)) await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+    // What a test that failed has left open keeps its own, and not those of the others.
+    await client.query(`SET lock_timeout = '5s'`);
+    const removed = await Promise.allSettled(
+      schemas.splice(0).map((schema) => client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)),
+    );
+    for (const outcome of removed) if (outcome.status === 'rejected') throw outcome.reason;
   });
 }
