@@ -84,6 +84,7 @@ export class SqliteThread extends EventEmitter implements DatabaseThread {
   #isDue = false;
   #isLookDue = false;
   #isOver = false;
+  #isOpen = false;
   #isFull = false;
 
   constructor(options: SqliteThreadOptions) {
@@ -96,7 +97,10 @@ export class SqliteThread extends EventEmitter implements DatabaseThread {
       ...{ boot: order.boot, holder: order.holder, isAlive },
       now: () => timeline.now,
     });
-    const opened = () => this.emit('message', 'open');
+    const opened = () => {
+      this.#isOpen = true;
+      this.emit('message', 'open');
+    };
     // A host is started within a step; a thread that comes back takes its time.
     if (options.isFirst) queueMicrotask(opened);
     else timeline.in(this.#random.long(5, 300), () => options.life.receive(opened));
@@ -132,7 +136,7 @@ export class SqliteThread extends EventEmitter implements DatabaseThread {
 
   /** Another process has written. */
   newsSoon(): void {
-    if (this.#isLookDue) return;
+    if (this.#isLookDue || !this.#isOpen) return;
     this.#isLookDue = true;
     this.#options.timeline.in(this.#random.between(0, newsIntervalMs), () =>
       this.#options.threads.receive(() => {
