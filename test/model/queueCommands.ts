@@ -76,23 +76,25 @@ const wait = fc
   .integer({ min: 1, max: 9000 })
   .map((ms) => command('wait', ms, (model, real) => real.advance(model, ms)));
 
-const work = fc.tuple(which, fc.constantFrom('chunk', 'completes', 'fails', 'crashes' as const)).map(([n, what]) =>
-  command(what, n, async (model, real) => {
-    const job = pick(model.jobs, n, ({ state, hang }) => state === 'running' && hang === null);
-    if (job === null) return;
-    if (what === 'chunk') {
-      real.order(job, 'chunk');
-      job.chunks += 1;
-    } else if (what === 'crashes') real.attemptOf(job)?.end({ signal: 'SIGSEGV' });
-    else {
-      real.order(job, 'last');
+const work = fc
+  .tuple(which, fc.constantFrom('chunk', 'completes', 'fails', 'crashes' as const))
+  .map(([n, what]) =>
+    command(what, n, async (model, real) => {
+      const job = pick(model.jobs, n, ({ state, hang }) => state === 'running' && hang === null);
+      if (job === null) return;
+      if (what === 'chunk') {
+        real.order(job, 'chunk');
+        job.chunks += 1;
+      } else if (what === 'crashes') real.attemptOf(job)?.end({ signal: 'SIGSEGV' });
+      else {
+        real.order(job, 'last');
+        await real.world.calm();
+        real.order(job, what === 'completes' ? 'complete' : 'fail');
+      }
       await real.world.calm();
-      real.order(job, what === 'completes' ? 'complete' : 'fail');
-    }
-    await real.world.calm();
-    if (what !== 'chunk') model.end(job, what === 'completes' ? 'completes' : 'fails');
-  }),
-);
+      if (what !== 'chunk') model.end(job, what === 'completes' ? 'completes' : 'fails');
+    }),
+  );
 
 const hang = fc.tuple(which, fc.constantFrom('loop' as const, 'deaf' as const)).map(([n, how]) =>
   command(how, n, async (model, real) => {
@@ -118,7 +120,11 @@ const stop = fc
   );
 
 const setTimeouts = fc
-  .tuple(which, fc.constantFrom('job' as const, 'deadline' as const), fc.constantFrom(0, 1511, 6301, Infinity))
+  .tuple(
+    which,
+    fc.constantFrom('job' as const, 'deadline' as const),
+    fc.constantFrom(0, 1511, 6301, Infinity),
+  )
   .map(([n, kind, ms]) =>
     command('setTimeouts', { n, kind, ms }, async (model, real) => {
       const job = pick(model.jobs, n, ({ state }) => state === 'running' || isAtRest(state));
@@ -161,7 +167,12 @@ const retry = which.map((n) =>
     const { id } = await real.host.processor.retry(job.id);
     await real.world.calm();
     const ms = (name: 'jobTimeoutSeconds' | 'deadlineSeconds') => (row?.settings[name] ?? Infinity) * 1000;
-    model.submit(id, { ...job, delayMs: 0, jobMs: ms('jobTimeoutSeconds'), deadlineMs: ms('deadlineSeconds') });
+    model.submit(id, {
+      ...job,
+      delayMs: 0,
+      jobMs: ms('jobTimeoutSeconds'),
+      deadlineMs: ms('deadlineSeconds'),
+    });
   }),
 );
 
@@ -192,6 +203,22 @@ const trouble = fc.constantFrom('kill' as const, 'restart' as const, 'outage' as
 );
 
 export const anyCommands = fc.commands(
-  [submit, submit, submit, wait, wait, work, work, hang, stop, setTimeouts, pause, startJob, retry, prune, trouble],
+  [
+    submit,
+    submit,
+    submit,
+    wait,
+    wait,
+    work,
+    work,
+    hang,
+    stop,
+    setTimeouts,
+    pause,
+    startJob,
+    retry,
+    prune,
+    trouble,
+  ],
   { maxCommands: 40 },
 );

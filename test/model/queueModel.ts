@@ -191,9 +191,7 @@ export class QueueModel {
       other.key === job.key &&
       this.#waits(other) &&
       (other.rank < job.rank || (other.rank === job.rank && other.place < job.place));
-    return (
-      !this.jobs.some(isAhead) && ofName.filter(({ key }) => key === job.key).length < job.keyLimit
-    );
+    return !this.jobs.some(isAhead) && ofName.filter(({ key }) => key === job.key).length < job.keyLimit;
   }
 
   #nextPlace(): number {

@@ -139,7 +139,9 @@ export class QueueWorld {
       if (job.state === 'retrying') job.notBefore = row?.notBefore ?? 0;
     }
     if (JSON.stringify(found) !== JSON.stringify(expected)) {
-      const differ = Object.keys(found).filter((id) => JSON.stringify(found[id]) !== JSON.stringify(expected[id]));
+      const differ = Object.keys(found).filter(
+        (id) => JSON.stringify(found[id]) !== JSON.stringify(expected[id]),
+      );
       const words = differ.map(
         (id) => `${JSON.stringify(model.jobs.find((job) => job.id === id))}: ${JSON.stringify(found[id])}`,
       );
