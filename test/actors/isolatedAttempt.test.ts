@@ -100,6 +100,13 @@ test('one that is heard of has begun: its end is its attempt’s', () => {
   expect(told).toMatchObject(['heartbeat', { kind: 'failed', exitCode: 1 }]);
 });
 
+test('what an attempt before it left behind is no sign that it has begun', () => {
+  const { listener } = run({ unborn: () => told.push('unborn') });
+  listener.message({ type: 'output', stream: 'stdout', line: 'left behind' });
+  listener.ended({ exitCode: 1 });
+  expect(told).toEqual(['unborn']);
+});
+
 test('each command reaches the child', () => {
   const { handle, listener } = run();
   handle.ask('cancel');

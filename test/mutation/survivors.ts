@@ -23,6 +23,7 @@ const lineOf = ({ fileName, location }: Mutant) =>
 const isKnown = (mutant: Mutant, { file, line, mutator }: Equivalent) =>
   mutant.fileName.endsWith(file) && mutant.mutatorName === mutator && lineOf(mutant).includes(line);
 
+const rows: string[] = [];
 for (const [name, { path, tests }] of Object.entries(mutatedFiles)) {
   if (values.file?.includes(name) === false) continue;
   process.env.UNSTUCK_MUTANT_TESTS = tests.join();
@@ -42,12 +43,16 @@ for (const [name, { path, tests }] of Object.entries(mutatedFiles)) {
   }
   for (const { file, line, mutator } of stale)
     console.log(`not alive any more: ${file}: ${mutator}: ${line}`);
-  const counts = {
-    mutants: results.length,
-    killed: results.length - alive.length,
-    equivalent: alive.length - survived.length,
-    survived: survived.length,
-  };
-  console.log(`${name}: ${JSON.stringify(counts)}`);
+  const counts = [
+    results.length,
+    results.length - alive.length,
+    alive.length - survived.length,
+    survived.length,
+  ];
+  rows.push(`| ${name} | ${counts.join(' | ')} |`);
+  console.log(rows.at(-1));
   if (survived.length + stale.length > 0) process.exitCode = 1;
 }
+console.log(
+  `| file | mutants | killed | equivalent | survived |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}`,
+);
