@@ -156,7 +156,6 @@ export class ClaimAhead {
   }
 
   #refillSoon(): void {
-    if (this.#isClosed) return;
     this.#refill ??= this.#claim(0)
       .then(
         () => this.#host.refilled(),
@@ -181,7 +180,7 @@ export class ClaimAhead {
 
   #handBackLater(): void {
     const [oldest] = this.#waiting;
-    if (this.#timer !== null || this.#isClosed || oldest === undefined) return;
+    if (this.#timer !== null || oldest === undefined) return;
     const { clock, keptMs } = this.#options;
     this.#timer = clock.setTimeout(
       () => {

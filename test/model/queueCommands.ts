@@ -223,5 +223,9 @@ export const anyCommands = fc.commands(
     prune,
     trouble,
   ],
+<<<<<<< HEAD
   { maxCommands: 50, size: 'max' },
+=======
+  { maxCommands: 40 },
+>>>>>>> helper-g
 );
