@@ -39,9 +39,8 @@ export function createChunkProcessor(
     let isChartOver = false;
     let isRefused = false;
     let hasEnded = false;
-    const report = (event: JobEvent) => {
-      if (!isChartOver) sendBack(event);
-    };
+    // Of an attempt whose chart is over nothing is passed on: XState drops it.
+    const report: (event: JobEvent) => void = sendBack;
     let askedAt: number | null = null;
     let total: number | null = null;
     let hasBeatenLate = false;

@@ -27,20 +27,20 @@ export function createDueTimer(clock: Clock, host: DueTimerHost) {
         return;
       }
       isBusy = true;
-      let pause = 1000;
-      let next: number | null = null;
+      /** null: nothing will come. */
+      let pause: number | null = 1000;
       try {
         if (isDue) await host.due();
-        next = await host.nextDueAt();
+        const next = await host.nextDueAt();
         // What is still due after it was seen to could not be stored: not at once again.
-        if (next !== null) pause = next > clock.now() ? next - clock.now() : isDue ? 1000 : 1;
+        if (next === null) pause = null;
+        else pause = next > clock.now() ? next - clock.now() : isDue ? 1000 : 1;
       } catch (error) {
         host.failed(error);
-        next = clock.now() + pause;
       }
       isBusy = false;
       if (timer !== null) clock.clearTimeout(timer);
-      timer = next === null || isOver ? null : clock.setTimeout(() => look(true), pause);
+      timer = pause === null || isOver ? null : clock.setTimeout(() => look(true), pause);
       if (isStale && !isOver) {
         const isDueNow = isDueToo;
         isStale = false;

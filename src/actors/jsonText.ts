@@ -52,8 +52,9 @@ function check(value: unknown, path: string, above: readonly object[]): void {
     check(object.toJSON(), path, [...above, object]);
     return;
   }
+  // A plain object's prototype has none itself, whichever realm it is from.
   const prototype = Object.getPrototypeOf(object);
-  if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     refuse(path, `a ${prototype.constructor?.name ?? 'class instance'}`);
   }
   for (const [key, item] of Object.entries(object)) {

@@ -8,8 +8,8 @@ import type { Absence, Clock } from '../engines/clock.ts';
 const longestMs = 2 ** 31 - 1;
 
 interface Timer {
-  timeout: NodeJS.Timeout | null;
-  immediate: NodeJS.Immediate | null;
+  timeout?: NodeJS.Timeout;
+  immediate?: NodeJS.Immediate;
 }
 
 /** Since the machine started, so that processes on it agree; `performance.now()` counts from the process's own start. */
@@ -22,7 +22,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic,
   setTimeout(callback, ms) {
-    const timer: Timer = { timeout: null, immediate: null };
+    const timer: Timer = {};
     if (ms === Infinity) return timer;
     const dueAt = monotonic() + ms;
     const arm = () => {
@@ -35,8 +35,8 @@ export const systemClock: Clock = {
   },
   clearTimeout(timer) {
     const { timeout, immediate } = timer as Timer;
-    if (timeout !== null) clearTimeout(timeout);
-    if (immediate !== null) clearImmediate(immediate);
+    clearTimeout(timeout);
+    clearImmediate(immediate);
   },
   watchAbsence,
 };

@@ -29,6 +29,15 @@ test('a trace that cannot be read is told, and the code runs without it', async 
   expect(told).toEqual(['unstuck: the trace of an attempt could not be read']);
 });
 
+test.each([
+  ['no trace', null],
+  ['one that cannot be read', 'no JSON'],
+])('with %s the code stays in the context that it is in', async (_, given) => {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  expect(await withinTrace(carried, () => withinTrace(given, traced))).toBe(traceId);
+});
+
 test('providers of any make are flushed: behind a proxy, registered without one, and those that cannot be', async () => {
   const flushed: string[] = [];
   const provider = (name: string) => ({
@@ -36,6 +45,9 @@ test('providers of any make are flushed: behind a proxy, registered without one,
     forceFlush: async () => void flushed.push(name),
   });
   trace.setGlobalTracerProvider(provider('behind a proxy'));
+  // Of an attempt without a trace nothing is to be exported.
+  await flushTelemetry(null);
+  expect(flushed).toEqual([]);
   await flushTelemetry('{}');
   trace.disable();
   // As another copy of the API may do it.
@@ -46,12 +58,18 @@ test('providers of any make are flushed: behind a proxy, registered without one,
   await flushTelemetry('{}');
   trace.disable();
   await flushTelemetry('{}');
-  await flushTelemetry(null);
   expect(flushed).toEqual(['behind a proxy', 'without one']);
 });
 
 test('one that fails to flush holds up nothing', async () => {
   const forceFlush = () => Promise.reject(new Error('no collector'));
+  trace.setGlobalTracerProvider({ getTracer: () => expect.unreachable(), forceFlush } as never);
+  await flushTelemetry('{}');
+});
+
+// A second of real time: the code takes Node's own timer, of which a job can have no other.
+test('an exporter that does not answer is not waited for any longer than a second', async () => {
+  const forceFlush = () => new Promise(() => {});
   trace.setGlobalTracerProvider({ getTracer: () => expect.unreachable(), forceFlush } as never);
   await flushTelemetry('{}');
 });

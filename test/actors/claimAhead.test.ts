@@ -2,6 +2,7 @@
 
 import { beforeEach, expect, test } from 'vitest';
 import { ClaimAhead } from '../../src/actors/claimAhead.ts';
+import type { Clock } from '../../src/engines/clock.ts';
 import type { Claim, Engine, NameLimits, StoredJob } from '../../src/engines/engine.ts';
 import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 
@@ -15,6 +16,8 @@ let hold: Promise<void> | null;
 let handBack: () => Promise<void>;
 /** There are no jobs. */
 let isEmpty: boolean;
+/** How long a claim takes, ms. */
+let commitMs: number;
 
 beforeEach(() => {
   clock = new SimulatedClock();
@@ -24,8 +27,19 @@ beforeEach(() => {
   failures = [];
   hold = null;
   isEmpty = false;
+  commitMs = 10;
   handBack = async () => {};
 });
+
+/** As the real clock, it takes only what it gave. */
+function strict(): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimeout: (callback, ms) => clock.setTimeout(callback, ms),
+    clearTimeout: (timer) => (timer === null ? expect.unreachable() : clock.clearTimeout(timer)),
+  };
+}
 
 function claimAhead(limits: Record<string, NameLimits> = {}) {
   let next = 0;
@@ -33,13 +47,21 @@ function claimAhead(limits: Record<string, NameLimits> = {}) {
     async claim(claim: Claim): Promise<StoredJob[]> {
       claims.push(claim);
       // A commit.
-      if (hold === null) await new Promise<void>((resolve) => clock.setTimeout(resolve, 10));
+      if (hold === null) await new Promise<void>((resolve) => clock.setTimeout(resolve, commitMs));
       else await hold;
       const count = isEmpty ? 0 : claim.limit + claim.ahead;
       return Array.from({ length: count }, () => ({ id: String(next++), name: 'job' }) as StoredJob);
     },
   } as unknown as Engine;
-  const options = { engine, clock, owner: 'me', names: ['job'], limits, leaseMs: 15_000, keptMs: 1000 };
+  const options = {
+    engine,
+    clock: strict(),
+    owner: 'me',
+    names: ['job'],
+    limits,
+    leaseMs: 15_000,
+    keptMs: 1000,
+  };
   return new ClaimAhead(options, {
     refilled: () => (refills += 1),
     handBack(job) {
@@ -195,4 +217,191 @@ test('a claim that brings nothing says nothing of how long claims take', async (
   await next;
   expect(claims.at(-1)?.ahead).toBe(0);
   await ahead.close();
+});
+
+/** What a second claim asks for beyond its slot, 20 ms after the first and these attempts. */
+async function aheadAfter(tookMs: readonly number[], limits: Record<string, NameLimits> = {}) {
+  await clock.advance(10);
+  const ahead = claimAhead(limits);
+  const claimOne = async () => {
+    const claimed = ahead.claim(1);
+    await clock.advance(0.02);
+    expect((await claimed).map(({ name }) => name)).toEqual(['job']);
+  };
+  await claimOne();
+  for (const ms of tookMs) ahead.attemptTook(ms);
+  await claimOne();
+  expect(claims.map(({ limit }) => limit)).toEqual([1, 1]);
+  expect(claims[0]?.ahead).toBe(0);
+  expect(ahead.size).toBe(claims[1]?.ahead);
+  return { ahead, count: ahead.size };
+}
+
+const times = (count: number, ms: number) => Array<number>(count).fill(ms);
+
+// Of late counts for a fifth: 40 attempts in 20 ms are taken for 0.4 a ms, and a claim of 10 ms for one of 2.
+test.each([
+  ['40 short ones', times(40, 1), 40],
+  ['80 short ones', times(80, 1), 80],
+  ['more than may wait', times(2000, 1), 1000],
+  ['ten times as long as a claim', times(40, 20), 40],
+  ['longer than that', times(40, 21), 0],
+  ['one of them longer, and not in the mean', [...times(39, 10), 50], 40],
+])('attempts that ended, %s, say how many are claimed ahead', async (_, took, count) => {
+  const { ahead, count: asked } = await aheadAfter(took);
+  expect(asked).toBe(count);
+  await ahead.close();
+});
+
+test.each([
+  [4.9, 0],
+  [5, 40],
+])('a claim that is quick is not gone ahead of: of %d ms', async (ms, count) => {
+  commitMs = ms;
+  const { ahead, count: asked } = await aheadAfter(times(40, 1));
+  expect(asked).toBe(count);
+  await ahead.close();
+});
+
+test('limits without a rate do not keep it from going ahead', async () => {
+  const { ahead, count } = await aheadAfter(times(40, 1), { job: { rate: null } as unknown as NameLimits });
+  expect(count).toBe(40);
+  await ahead.close();
+});
+
+test('more is asked for when three quarters are left, as many as are missing by then', async () => {
+  const { ahead } = await aheadAfter(times(2000, 1));
+  expect(await ahead.claim(250)).toHaveLength(250);
+  expect(claims).toHaveLength(2);
+  expect(ahead.next()).not.toBeNull();
+  // It is under way: the next does not ask again.
+  expect(ahead.next()).not.toBeNull();
+  expect(claims.slice(2)).toMatchObject([{ limit: 0, ahead: 251 }]);
+  await clock.advance(0.01);
+  expect([ahead.size, refills]).toEqual([999, 1]);
+  // Once more.
+  for (let count = 0; count < 400; count += 1) ahead.next();
+  await clock.advance(0.01);
+  expect(refills).toBe(2);
+  await ahead.close();
+});
+
+test('where a claim gets less than its slots, and none would be claimed ahead, its host is told to ask again', async () => {
+  const { ahead, count } = await aheadAfter(times(40, 1));
+  ahead.attemptTook(1e6);
+  expect(await ahead.claim(count + 1)).toHaveLength(count);
+  await clock.advance(0.01);
+  expect(refills).toBe(1);
+  await ahead.close();
+});
+
+test('what waits is given in the order in which it came, after a turn of the event loop', async () => {
+  const { ahead } = await aheadAfter(times(40, 1));
+  let jobs: StoredJob[] = [];
+  ahead.claim(2).then((claimed) => {
+    jobs = claimed;
+  });
+  for (let count = 0; count < 20; count += 1) await null;
+  expect(jobs).toEqual([]);
+  await new Promise(setImmediate);
+  expect(jobs.map(({ id }) => id)).toEqual(['2', '3']);
+  await ahead.close();
+});
+
+test('where nothing waits the engine is asked at once', () => {
+  const ahead = claimAhead();
+  ahead.claim(1);
+  expect(claims).toHaveLength(1);
+});
+
+test('what waits is given though more is under way', async () => {
+  const { ahead } = await aheadAfter(times(40, 1));
+  hold = new Promise(() => {});
+  expect(await ahead.claim(20)).toHaveLength(20);
+  expect(claims).toHaveLength(3);
+  expect(await ahead.claim(5)).toHaveLength(5);
+});
+
+test('what its host was not there to start is neither given nor kept, but handed back', async () => {
+  const { ahead, count } = await aheadAfter(times(40, 1));
+  // Stopped: time passes, and no timer fires.
+  clock.pass(979);
+  expect(ahead.next()).not.toBeNull();
+  clock.pass(1);
+  expect(ahead.next()).toBeNull();
+  expect(handedBack).toHaveLength(count - 1);
+});
+
+test('nor is it given to a claim, which asks the engine instead', async () => {
+  const { ahead, count } = await aheadAfter(times(40, 1));
+  const asked = claims.length;
+  clock.pass(2000);
+  const claimed = ahead.claim(1);
+  await new Promise(setImmediate);
+  expect(handedBack).toHaveLength(count);
+  expect(claims).toHaveLength(asked + 1);
+  await clock.advance(0.01);
+  expect(await claimed).toHaveLength(1);
+  await ahead.close();
+});
+
+test('each is handed back at its own time, by one timer', async () => {
+  const { ahead } = await aheadAfter(times(40, 1));
+  const first = ahead.size;
+  // 10 ms have passed since they came, 20 since they were asked for.
+  await clock.advance(0.48);
+  for (let count = 0; count < 400; count += 1) ahead.attemptTook(1);
+  const taken = (await ahead.claim(20)).length;
+  await clock.advance(0.01);
+  const second = ahead.size - (first - taken);
+  expect(second).toBeGreaterThan(0);
+  expect(clock.pending).toBe(1);
+  await clock.advance(0.489);
+  expect(handedBack).toEqual([]);
+  await clock.advance(0.001);
+  expect(handedBack).toHaveLength(first - taken);
+  expect(ahead.size).toBe(second);
+  await clock.advance(0.499);
+  expect(ahead.size).toBe(second);
+  await clock.advance(0.001);
+  expect(handedBack).toHaveLength(first - taken + second);
+  expect([ahead.size, clock.pending]).toEqual([0, 0]);
+});
+
+test('only jobs of the paused name are handed back', async () => {
+  const { ahead, count } = await aheadAfter(times(40, 1));
+  await ahead.pause(['other']);
+  expect([ahead.size, handedBack.length]).toEqual([count, 0]);
+  await ahead.pause(['other', 'job']);
+  expect([ahead.size, handedBack.length]).toEqual([0, count]);
+});
+
+test('closed, it hands back all that waits and leaves no timer', async () => {
+  const { ahead, count } = await aheadAfter(times(40, 1));
+  await ahead.close();
+  expect([ahead.size, handedBack.length, clock.pending]).toEqual([0, count, 0]);
+  // Nothing was waiting: there is no timer.
+  await claimAhead().close();
+});
+
+test('what a claim brings beyond its slots after the close is handed back', async () => {
+  const { ahead } = await aheadAfter(times(40, 1));
+  while (ahead.next() !== null);
+  await clock.advance(0.02);
+  while (ahead.next() !== null);
+  const brought = Promise.withResolvers<void>();
+  hold = brought.promise;
+  for (let count = 0; count < 400; count += 1) ahead.attemptTook(1);
+  await settle();
+  await clock.advance(0.02);
+  const before = handedBack.length;
+  while (ahead.size > 0) ahead.next();
+  const claimed = ahead.claim(1);
+  await settle();
+  const closed = ahead.close();
+  brought.resolve();
+  await closed;
+  expect((await claimed).length).toBeLessThanOrEqual(1);
+  expect(handedBack.length).toBeGreaterThan(before);
+  expect([ahead.size, clock.pending]).toEqual([0, 0]);
 });

@@ -28,25 +28,29 @@ test.each([
 });
 
 test.each([
-  ['stored', async () => ({}), { type: 'verdict.stored' }, 0],
-  ['stale', () => Promise.reject(new StaleAttemptError('job', 'settle')), { type: 'verdict.refused' }, 0],
+  ['stored', async () => ({ id: 'job' }), { type: 'verdict.stored' }, [['token', { id: 'job' }]], 0],
+  ['stale', () => Promise.reject(new StaleAttemptError('job', 'settle')), { type: 'verdict.refused' }, [], 0],
   [
     'overruled',
     () => Promise.reject(new StaleAttemptError('job', 'settle', cancel)),
     { type: 'verdict.overruled', intent: cancel },
+    [],
     0,
   ],
-  ['not answered', () => Promise.reject(new Error('disk full')), { type: 'verdict.unanswered' }, 1],
-])('a verdict that is %s', async (_, settle, told, failed) => {
+  ['not answered', () => Promise.reject(new Error('disk full')), { type: 'verdict.unanswered' }, [], 1],
+])('a verdict that is %s', async (_, settle, told, stored, failed) => {
   let failures = 0;
+  const settled: unknown[] = [];
   const engine = { settle } as unknown as Engine;
   const store = createStoreVerdict(engine, {
-    settled() {},
+    settled: (...given) => settled.push(given),
     followUps: () => [],
     failed: () => (failures += 1),
   });
   const context = { jobId: 'job', token: 'token', verdict: notBegun } as unknown as JobChartContext;
   const heard = await new Promise((send) => store({ context, self: { send } }));
   expect(heard).toEqual(told);
+  // Its host knows before the chart does.
+  expect(settled).toEqual(stored);
   expect(failures).toBe(failed);
 });

@@ -2,17 +2,22 @@
 
 import type { Child, ChildListener } from '../../src/actors/isolation/child.ts';
 import type { HostMessage } from '../../src/actors/isolation/protocol.ts';
+import type { ProcessGroup } from '../../src/engines/engine.ts';
 
 export class FakeChild implements Child {
   readonly kind = 'process';
-  readonly group = null;
+  group: ProcessGroup | null = null;
   /** What it was told, in order. */
   readonly done: unknown[] = [];
   listener: ChildListener | null = null;
   isCleanNow = true;
   readonly #gone = Promise.withResolvers<void>();
   readonly gone = this.#gone.promise;
-  readonly closed = this.gone;
+  closed = this.gone;
+  /** Whether it keeps the host running; null: nobody said. */
+  holds: boolean | null = null;
+  /** The limits that its watchdog has. */
+  watched: unknown;
 
   post(message: HostMessage): void {
     this.done.push(message);
@@ -20,7 +25,9 @@ export class FakeChild implements Child {
   listen(listener: ChildListener): void {
     this.listener = listener;
   }
-  watch(): void {}
+  watch(limits: object | null): void {
+    this.watched = limits;
+  }
   rewatch(limits: object): void {
     this.done.push({ rewatch: limits });
   }
@@ -34,5 +41,7 @@ export class FakeChild implements Child {
   isClean(): boolean {
     return this.isCleanNow;
   }
-  hold(): void {}
+  hold(holds: boolean): void {
+    this.holds = holds;
+  }
 }

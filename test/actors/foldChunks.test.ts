@@ -49,6 +49,28 @@ test('each chunk is a checkpoint with its rows, an empty one a sign of life; the
   ]);
 });
 
+test('a retry goes on from the stored checkpoint', async () => {
+  const { told, attempt } = host();
+  expect(await foldChunks(sum, { ...start, checkpoint: '10' }, attempt)).toBe('16');
+  expect(told[0]).toEqual({ checkpoint: '13', rows: ['{"last":2}'], items: 2 });
+});
+
+test('its code is told which attempt of which job it is, and what a chunk should hold', async () => {
+  const { attempt } = host();
+  const seen: unknown[] = [];
+  const code: ChunkedJobCode<number[][], number, number, null> = {
+    ...sum,
+    chunks(_, { jobId, attempt, token, chunkSize, signal, ...context }) {
+      seen.push({ jobId, attempt, token, chunkSize }, signal, context.input);
+      return [];
+    },
+    result: () => null,
+  };
+  await foldChunks(code, start, attempt);
+  const { jobId, attempt: number, token, chunkSize, input } = start;
+  expect(seen).toEqual([{ jobId, attempt: number, token, chunkSize }, attempt.signal, JSON.parse(input)]);
+});
+
 test('what a job makes of its last checkpoint is its result', async () => {
   const { attempt } = host();
   const code = { ...sum, result: (checkpoint: number) => ({ mean: checkpoint / 3 }) };
@@ -72,6 +94,59 @@ test('an attempt that was asked to stop before it began does not begin', async (
   aborter.abort(new Error('enough'));
   await expect(foldChunks(sum, start, attempt)).rejects.toThrow('enough');
   expect(told).toEqual([]);
+});
+
+test('one function is not begun either', async () => {
+  const { aborter, attempt } = host();
+  aborter.abort(new Error('enough'));
+  await expect(foldChunks({ run: () => expect.unreachable() }, start, attempt)).rejects.toThrow('enough');
+});
+
+test('asked to stop while it looks for the next chunk, it does not process that', async () => {
+  const { told, aborter, attempt } = host();
+  const code = {
+    ...sum,
+    *chunks() {
+      yield [1];
+      aborter.abort(new Error('enough'));
+      yield [2];
+    },
+  };
+  await expect(foldChunks(code, start, attempt)).rejects.toThrow('enough');
+  expect(told).toEqual([{ checkpoint: '1', rows: ['{"last":1}'], items: 1 }]);
+});
+
+test('asked to stop, and out of chunks for that, it is not done', async () => {
+  const { aborter, attempt } = host();
+  const code = {
+    ...sum,
+    *chunks() {
+      yield [1];
+      // As a query that was interrupted: it ends as if there were no more.
+      aborter.abort(new Error('enough'));
+    },
+  };
+  await expect(foldChunks(code, start, attempt)).rejects.toThrow('enough');
+});
+
+describe('what cannot be stored is named', () => {
+  test.each([
+    ['start: expected JSON, got NaN.', { ...sum, start: Number.NaN }],
+    ['checkpoint: expected JSON, got NaN.', { ...sum, process: () => Number.NaN }],
+    ['result: expected JSON, got NaN.', { ...sum, result: () => Number.NaN }],
+    ['result: expected JSON, got NaN.', { run: () => Number.NaN }],
+    [
+      'row.last: expected JSON, got NaN.',
+      {
+        ...sum,
+        process(_: number[], { append }: { append(row: object): void }) {
+          append({ last: Number.NaN });
+        },
+      },
+    ],
+  ])('%s', async (message, code) => {
+    await expect(foldChunks(code as never, start, host().attempt)).rejects.toThrow(message);
+  });
 });
 
 describe('the author is told', () => {

@@ -50,15 +50,19 @@ test('what it throws is its failure, and says whether another attempt is pointle
   });
 });
 
-test.each(['ask', 'kill'] as const)('%s: the signal is aborted, and that is all', async (command) => {
+test.each([
+  ['ask', 'cancel'],
+  // Its lease is lost, and nobody asked before.
+  ['kill', 'kill'],
+] as const)('%s: the signal is aborted, and that is all', async (command, reason) => {
   const { handle, ended } = launch(
     (_, { signal }) =>
-      new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason.name))),
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve(String(signal.reason)))),
   );
   await new Promise(setImmediate);
   handle.terminate();
   handle.retime();
   handle[command]('cancel');
   expect(told).toEqual(['acknowledged']);
-  expect(await ended).toEqual({ kind: 'completed', result: '"AbortError"' });
+  expect(await ended).toEqual({ kind: 'completed', result: `"AbortError: ${reason}"` });
 });

@@ -46,16 +46,78 @@ function run(keeper: Partial<Keeper> = {}, logger = log.logger) {
 }
 
 test.each([
-  [{ exitCode: 3 }, { message: "the job's process exited with code 3 before the job was done" }],
-  [{ signal: 'SIGSEGV' }, { message: "the job's process was ended by SIGSEGV before the job was done" }],
-  [{ failure: { name: 'Error', message: 'spawn ENOENT' } }, { message: 'spawn ENOENT' }],
+  [
+    { exitCode: 3 },
+    {
+      name: 'JobExitError',
+      message: "the job's process exited with code 3 before the job was done",
+      code: 'ERR_UNSTUCK_JOB_EXIT',
+    },
+  ],
+  [
+    { signal: 'SIGSEGV' },
+    {
+      name: 'JobExitError',
+      message: "the job's process was ended by SIGSEGV before the job was done",
+      code: 'ERR_UNSTUCK_JOB_EXIT',
+    },
+  ],
+  [{ failure: { name: 'Error', message: 'spawn ENOENT' } }, { name: 'Error', message: 'spawn ENOENT' }],
   [
     { signal: 'SIGKILL', word: { cause: 'memory', usedMb: 70, limitMb: 64 } as const },
-    { name: 'MemoryLimitError', code: 'ERR_UNSTUCK_MEMORY_LIMIT' },
+    {
+      name: 'MemoryLimitError',
+      message: "the job's process used 70 MB of memory, its memoryLimitMb is 64",
+      code: 'ERR_UNSTUCK_MEMORY_LIMIT',
+    },
   ],
 ])('a child that ends with %o and no outcome has failed', (exit, failure) => {
   run().listener.ended(exit);
-  expect(told).toMatchObject([{ kind: 'failed', failure }]);
+  const { exitCode, signal } = exit as { exitCode?: number; signal?: string };
+  // What is not known of its end is not there at all.
+  const known = {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  expect(told).toStrictEqual([{ kind: 'failed', failure, ...known }]);
+});
+
+test('it is held, watched within its limits, and told what to run', () => {
+  child.group = { boot: 'boot', pid: 7, startedAt: '1' };
+  run();
+  expect(told).toEqual([{ group: child.group }]);
+  expect([child.holds, child.watched]).toEqual([true, { jobMs: 1 }]);
+  expect(child.done).toEqual([
+    { type: 'start', module: 'file:///job.js', beatMs: 1000, logLevel: 'debug', stays: true, attempt: {} },
+  ]);
+});
+
+test('one that is heard of has begun: its end is its attempt’s', () => {
+  const unborn = () => told.push('unborn');
+  const { listener } = run({ unborn });
+  listener.message({ type: 'heartbeat' });
+  listener.ended({ exitCode: 1 });
+  expect(told).toMatchObject(['heartbeat', { kind: 'failed', exitCode: 1 }]);
+});
+
+test('what an attempt before it left behind is no sign that it has begun', () => {
+  const { listener } = run({ unborn: () => told.push('unborn') });
+  listener.message({ type: 'output', stream: 'stdout', line: 'left behind' });
+  listener.ended({ exitCode: 1 });
+  expect(told).toEqual(['unborn']);
+});
+
+test('each command reaches the child', () => {
+  const { handle, listener } = run();
+  handle.ask('cancel');
+  expect(child.done.at(-1)).toEqual({ type: 'ask', reason: 'cancel' });
+  // It was only asked: it is still heard.
+  listener.message({ type: 'acknowledged' });
+  expect(told).toEqual(['acknowledged']);
+  handle.terminate();
+  expect(child.done.at(-1)).toBe('terminate');
+  handle.kill();
+  expect(child.done.at(-1)).toBe('kill');
 });
 
 test('what its watchdog killed it for is told before its end', () => {
@@ -90,9 +152,9 @@ test('after its end nothing of it is heard, nor is its child told anything', () 
   expect(child.done).toHaveLength(before);
 });
 
-test('once it is being killed, what it still says is not heard', () => {
+test.each(['terminate', 'kill'] as const)('after %s, what it still says is not heard', (command) => {
   const { handle, listener } = run();
-  handle.terminate();
+  handle[command]();
   listener.message({ type: 'completed', result: '7', stays: false });
   listener.ended({ signal: 'SIGTERM' });
   expect(told).toMatchObject([{ kind: 'failed' }]);
@@ -103,14 +165,37 @@ test('a child that does not leave after its last word is ended, and its attempt 
   try {
     const { listener } = run();
     listener.message({ type: 'failed', failure: { name: 'Error', message: 'as planned' }, stays: false });
+    vi.advanceTimersByTime(1999);
     expect(child.done).not.toContain('kill');
-    vi.advanceTimersByTime(2000);
+    vi.advanceTimersByTime(1);
     expect(child.done.at(-1)).toBe('kill');
     listener.ended({ signal: 'SIGKILL' });
     expect(told).toMatchObject([{ kind: 'failed', failure: { message: 'as planned' }, signal: 'SIGKILL' }]);
   } finally {
     vi.useRealTimers();
   }
+});
+
+test('one that leaves in time is not ended', () => {
+  vi.useFakeTimers();
+  try {
+    const { listener } = run();
+    listener.message({ type: 'completed', result: '7', stays: false });
+    expect(told).toEqual([]);
+    listener.ended({ exitCode: 0 });
+    expect(told).toEqual([{ kind: 'completed', result: '7', exitCode: 0 }]);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(child.done).not.toContain('kill');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('one that stays is watched no more, and is no longer to be ended', () => {
+  const { listener } = run();
+  listener.message({ type: 'completed', result: '7', stays: true });
+  expect(child.watched).toBeNull();
+  expect(child.done).not.toContain('kill');
 });
 
 test('a child that another process was left in is not used again', () => {
@@ -152,6 +237,8 @@ test('what it says is passed on', () => {
     'WARN: piped error',
   ]);
   expect(log.records[2]).toMatchObject({ rows: 3 });
+  const streams = log.records.map(({ stream }) => stream);
+  expect(streams).toEqual(['stdout', 'stderr', undefined, undefined, 'stdout', 'stderr']);
 });
 
 test('it hears how its checkpoint ended', async () => {

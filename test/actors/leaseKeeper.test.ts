@@ -13,6 +13,7 @@ let replies: BeatReply[];
 let failures: unknown[];
 let recoveries: number;
 let recover: () => Promise<void>;
+let answered: number;
 let answer: () => Promise<BeatReply[]>;
 
 beforeEach(() => {
@@ -22,11 +23,12 @@ beforeEach(() => {
   recoveries = 0;
   replies = [];
   failures = [];
+  answered = 0;
   recover = async () => {};
   answer = async () => [{ id: 'job' } as BeatReply];
 });
 
-function begin() {
+function begin(times = { intervalMs: 1000, leaseMs: 15_000 }) {
   const engine = {
     beat() {
       rounds += 1;
@@ -36,14 +38,14 @@ function begin() {
   const host: LeaseKeeperHost = {
     beats: () => beats,
     replied: (reply) => replies.push(reply),
-    answered() {},
+    answered: () => (answered += 1),
     failed: (error) => failures.push(error),
     recover() {
       recoveries += 1;
       return recover();
     },
   };
-  return createActor(createLeaseKeeper(engine, clock, { intervalMs: 1000, leaseMs: 15_000 }, host)).start();
+  return createActor(createLeaseKeeper(engine, clock, times, host)).start();
 }
 
 test('a round that fails is followed by the next', async () => {
@@ -52,14 +54,26 @@ test('a round that fails is followed by the next', async () => {
   await clock.advance(2.5);
   answer = async () => [];
   await clock.advance(1);
-  expect([rounds, failures.length]).toEqual([3, 2]);
+  expect([rounds, failures.length, answered]).toEqual([3, 2, 1]);
 });
 
 test('nothing is asked for where nothing lives; dead owners are looked for all the same, three times a lease', async () => {
   beats = [];
   begin();
   await clock.advance(15);
-  expect([rounds, recoveries]).toEqual([0, 3]);
+  expect([rounds, recoveries, answered]).toEqual([0, 3, 0]);
+});
+
+test('each answer is told, with the replies that it brought', async () => {
+  begin();
+  await clock.advance(2);
+  expect([rounds, answered, replies]).toEqual([2, 2, [{ id: 'job' }, { id: 'job' }]]);
+});
+
+test('where a round is longer than a third of a lease, dead owners are looked for in each', async () => {
+  begin({ intervalMs: 1000, leaseMs: 900 });
+  await clock.advance(3);
+  expect([rounds, recoveries]).toEqual([3, 3]);
 });
 
 test('a recovery is not waited for, and none begins beside it; one that fails is told', async () => {
@@ -94,5 +108,12 @@ test('a round that was under way when it was stopped is the last', async () => {
   resolve([]);
   await clock.advance(5);
   expect(rounds).toBe(1);
+  expect(clock.pending).toBe(0);
+});
+
+test('stopped between two rounds it leaves no timer', async () => {
+  const keeper = begin();
+  await clock.advance(1.5);
+  keeper.stop();
   expect(clock.pending).toBe(0);
 });

@@ -29,7 +29,11 @@ beforeEach(() => {
     now: () => simulated.now(),
     monotonic: () => simulated.monotonic(),
     setTimeout: (callback, ms) => simulated.setTimeout(callback, ms),
-    clearTimeout: (timer) => simulated.clearTimeout(timer),
+    clearTimeout(timer) {
+      // As the real one takes only what it gave.
+      if (timer === null) expect.unreachable();
+      simulated.clearTimeout(timer);
+    },
     watchAbsence,
   });
 });
@@ -65,6 +69,30 @@ test('where absences keep coming, no more is given than was missed, and one beat
   expect(fired).toEqual([1000 + 300 + slowestBeatMs]);
 });
 
+test('what was missed before a timer was armed gives it nothing', async () => {
+  missed = { endedAt: 0, totalMs: 5000 };
+  timer(1000);
+  const absent = () => {
+    missed = { endedAt: simulated.monotonic(), totalMs: 5300 };
+    simulated.setTimeout(absent, 200);
+  };
+  absent();
+  await simulated.advance(10);
+  expect(fired).toEqual([1000 + 300 + slowestBeatMs]);
+});
+
+test('a timer that was cleared does not fire, and can be cleared again', async () => {
+  const cleared = timer(500);
+  timer(1000);
+  clock.clearTimeout(cleared);
+  clock.clearTimeout(cleared);
+  // The other is armed still.
+  expect(watched).toBe(1);
+  expect(simulated.pending).toBe(1);
+  await simulated.advance(2);
+  expect(fired).toEqual([1000]);
+});
+
 test('absences are watched for while a timer is armed, and no longer', async () => {
   const cleared = timer(500);
   timer(1000);
@@ -80,7 +108,9 @@ test('absences are watched for while a timer is armed, and no longer', async () 
 });
 
 test('a timer that is off costs nothing', async () => {
-  clock.clearTimeout(timer(Infinity));
+  const off = timer(Infinity);
+  expect(watched).toBe(0);
+  clock.clearTimeout(off);
   expect(watched).toBe(0);
   expect(simulated.pending).toBe(0);
 });

@@ -21,6 +21,10 @@ test('a word is its watchdog’s if it knows the secret and says a cause', () =>
   }
 });
 
+test.each(['job', 'heartbeat', 'progress', 'queue', 'deadline'] as const)('%s is a cause', (cause) => {
+  expect(toWord({ secret: 's', cause }, 's')).toEqual({ cause });
+});
+
 test.each([
   ['text', { name: 'Error', message: 'text' }],
   [undefined, { name: 'Error', message: 'undefined' }],
@@ -48,5 +52,7 @@ test('an error whose fields throw when they are read is to be retried as any oth
 
 test('a message without end is cut', () => {
   const { message } = toFailure(new Error('x'.repeat(100_000)));
-  expect(message).toHaveLength(65_536 + '… (100000 characters)'.length);
+  expect(message).toBe(`${'x'.repeat(65_536)}… (100000 characters)`);
+  const whole = 'x'.repeat(65_536);
+  expect(toFailure(new Error(whole)).message).toBe(whole);
 });

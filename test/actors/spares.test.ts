@@ -1,6 +1,6 @@
 // Children kept ready: who gets which, and what becomes of the others.
 
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Child } from '../../src/actors/isolation/child.ts';
 import { Spares } from '../../src/actors/isolation/spares.ts';
 import { FakeChild } from './fakeChild.ts';
@@ -11,6 +11,9 @@ let trouble: Error | null;
 beforeEach(() => {
   started = [];
   trouble = null;
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 function spares(count: number): Spares {
@@ -80,4 +83,81 @@ test('one that comes back after the close is ended all the same', async () => {
   kept.rest(child, 'one');
   await child.gone;
   expect(isEnded(started[0])).toBe(true);
+});
+
+test('as many are kept as were asked for, in the place of each that is taken too', async () => {
+  const kept = spares(2);
+  kept.fill();
+  kept.fill();
+  expect(started).toHaveLength(2);
+  expect(kept.take(null)).toBe(started[0]);
+  expect(started).toHaveLength(3);
+  expect(kept.take('one')).toBe(started[1]);
+  expect(started).toHaveLength(4);
+  // None of them was used or ended for it.
+  expect(started.map(isEnded)).toEqual([false, false, false, false]);
+  await kept.close();
+  expect(started.map(isEnded)).toEqual([false, false, true, true]);
+  kept.fill();
+  expect(started).toHaveLength(4);
+});
+
+test('one that waits does not keep the host running; at the close it is waited for', async () => {
+  const kept = spares(1);
+  kept.fill();
+  const used = kept.take('one');
+  kept.rest(used, 'one');
+  expect(started.map(({ holds }) => holds)).toEqual([false, false]);
+  await kept.close();
+  expect(started.map(({ holds }) => holds)).toEqual([true, true]);
+  expect(started.map(isEnded)).toEqual([true, true]);
+});
+
+test('a used one that is not needed for a minute is ended, one that is taken again is not', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const kept = spares(0);
+  const [idle, used] = [kept.take('one'), kept.take('two')];
+  kept.rest(idle, 'one');
+  kept.rest(used, 'two');
+  vi.advanceTimersByTime(59_999);
+  expect(kept.take('two')).toBe(used);
+  expect(started.map(isEnded)).toEqual([false, false]);
+  vi.advanceTimersByTime(60_000);
+  expect(started.map(isEnded)).toEqual([true, false]);
+  expect(kept.take('one')).toBe(started[2]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('of one that is gone or ended no timer is left', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const kept = spares(0);
+  const [died, ended] = [kept.take('one'), kept.take('two')];
+  for (const [child, owner] of [
+    [died, 'one'],
+    [ended, 'two'],
+  ] as const)
+    kept.rest(child, owner);
+  died.kill();
+  await died.gone;
+  await kept.close();
+  expect(vi.getTimerCount()).toBe(0);
+  // Not ended a second time.
+  expect(started.map(({ done }) => done)).toEqual([['kill'], ['kill']]);
+});
+
+test('a close waits until no handle is left of those that are gone', async () => {
+  const kept = spares(0);
+  const child = kept.take(null) as FakeChild;
+  const closing = Promise.withResolvers<void>();
+  child.closed = closing.promise;
+  child.kill();
+  await child.gone;
+  let isClosed = false;
+  const closed = kept.close().then(() => {
+    isClosed = true;
+  });
+  await new Promise(setImmediate);
+  expect(isClosed).toBe(false);
+  closing.resolve();
+  await closed;
 });

@@ -4,7 +4,7 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { readJsonLines } from '../../src/actors/isolation/jsonLines.ts';
+import { readJsonLines, toJsonLine } from '../../src/actors/isolation/jsonLines.ts';
 import { OutputLines, OutputReader } from '../../src/actors/isolation/outputLines.ts';
 
 test('messages are taken line by line, however they come; what is no JSON is passed over', async () => {
@@ -14,6 +14,17 @@ test('messages are taken line by line, however they come; what is no JSON is pas
   for (const part of ['{"a":', '1}\n{"b"', ':2}\n', 'no json\n[3]\n{"open":']) pipe.write(part);
   await setImmediate();
   expect(taken).toEqual([{ a: 1 }, { b: 2 }, [3]]);
+});
+
+test('a message is one line, whatever it holds; an empty line is none', async () => {
+  const pipe = new PassThrough();
+  const taken: unknown[] = [];
+  readJsonLines(pipe, (message) => taken.push(message));
+  const message = { text: 'two\nlines' };
+  expect(toJsonLine(message)).toBe('{"text":"two\\nlines"}\n');
+  for (const part of ['\n', `\n\n${toJsonLine(message)}`, toJsonLine(message)]) pipe.write(part);
+  await setImmediate();
+  expect(taken).toEqual([message, message]);
 });
 
 test('a pipe that breaks has nothing left to say, and brings nobody down', async () => {
@@ -30,10 +41,13 @@ test('a line without end closes its pipe before it fills the memory', async () =
   readJsonLines(pipe, () => expect.unreachable());
   // The same bytes again and again: what is kept of them is kept once.
   const bytes = Buffer.alloc(2 ** 20, 'x');
-  for (let mebibytes = 0; mebibytes < 260 && !pipe.destroyed; mebibytes += 1) {
+  for (let mebibytes = 0; mebibytes < 256; mebibytes += 1) {
     pipe.write(bytes);
     await setImmediate();
   }
+  expect(pipe.destroyed).toBe(false);
+  pipe.write('x');
+  await setImmediate();
   expect(pipe.destroyed).toBe(true);
 });
 
@@ -47,6 +61,42 @@ test('output is cut at 8 KiB a line and 1 MiB in all, and says so once', () => {
   expect(output.write('more\n')).toBe(false);
   output.end();
   expect(lines.slice(2)).toEqual(['kept', 'y'.repeat(8192), 'output beyond 1048576 bytes is dropped']);
+});
+
+test('a line that comes in parts is cut as one', () => {
+  const lines: string[] = [];
+  const output = new OutputLines((line) => lines.push(line));
+  for (const part of ['x'.repeat(8000), 'y'.repeat(8000), 'z\n', '\n', 'next']) output.write(part);
+  output.end();
+  output.end();
+  expect(lines).toEqual([`${'x'.repeat(8000)}${'y'.repeat(192)}`, '', 'next']);
+});
+
+test.each([
+  ['of text', 'x'.repeat(2 ** 20 - 1), 'x'],
+  // 101 bytes each.
+  ['of lines that are empty', '\n'.repeat(10_381), '\n'],
+])('the bound %s is met by the last of them', (_, most, last) => {
+  let said = '';
+  const output = new OutputLines((line) => {
+    said = line;
+  });
+  expect(output.write(most)).toBe(true);
+  expect(said).toBe('');
+  expect(output.write(last)).toBe(false);
+  expect(said).toBe('output beyond 1048576 bytes is dropped');
+});
+
+test('a character that comes in two parts is one', async () => {
+  const stream = new PassThrough();
+  const lines: string[] = [];
+  new OutputReader(stream).begin((line) => lines.push(line));
+  const bytes = Buffer.from('€\n');
+  for (const part of [bytes.subarray(0, 1), bytes.subarray(1)]) {
+    stream.write(part);
+    await setImmediate();
+  }
+  expect(lines).toEqual(['€']);
 });
 
 test('the output of each attempt goes to its own log; between them nobody hears it', async () => {

@@ -124,4 +124,46 @@ export const equivalents: readonly Equivalent[] = [
     mutator: 'StringLiteral',
     reason: 'read as any outcome that is neither completed nor failed',
   },
+  {
+    file: 'src/actors/leaseKeeper.ts',
+    line: 'rounds += 1;',
+    mutator: 'AssignmentOperator',
+    reason: 'counted down, the rounds are divided by as many',
+  },
+  {
+    file: 'src/actors/patientClock.ts',
+    line: '?? { endedAt: -Infinity, totalMs: 0 }',
+    mutator: 'ObjectLiteral',
+    reason: 'nothing known of an absence counts to NaN, which is no time left either',
+  },
+  {
+    file: 'src/actors/claimAhead.ts',
+    line: '#paused: readonly string[] = [];',
+    mutator: 'ArrayDeclaration',
+    reason: 'a name that no job has',
+  },
+  {
+    file: 'src/actors/claimAhead.ts',
+    line: 'if (oldest !== undefined && oldest.since <= since)',
+    mutator: 'ConditionalExpression',
+    reason: 'spares the walk over what waits: where nothing is stale nothing goes',
+  },
+  {
+    file: 'src/actors/claimAhead.ts',
+    line: 'if (this.#paused.length > 0)',
+    mutator: 'ConditionalExpression',
+    reason: 'spares the walk over what waits: where no name is paused nothing goes',
+  },
+  {
+    file: 'src/actors/claimAhead.ts',
+    line: 'if (this.#paused.length > 0)',
+    mutator: 'EqualityOperator',
+    reason: 'spares the walk over what waits: where no name is paused nothing goes',
+  },
+  {
+    file: 'src/actors/attemptTrace.ts',
+    line: 'forceFlush?.()',
+    mutator: 'OptionalChaining',
+    reason: 'what has no such method would throw, and what is thrown here is passed over',
+  },
 ];

@@ -13,6 +13,8 @@ export interface Plant {
   readonly find: string;
   readonly put: string;
   readonly caughtBy: readonly Catcher[];
+  /** Of a fault that is a race, and shows most times: how often it is tried at most. Default 1. */
+  readonly tries?: number;
 }
 
 /** A test, by its file and a part of its name: each of them must fail by itself. */

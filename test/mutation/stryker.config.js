@@ -1,12 +1,11 @@
-// How Stryker mutates the charts and is answered by their tests: `npm run stryker`.
+// How Stryker mutates the charts and the actors, and is answered by their tests: `npm run stryker`. Which: mutatedFiles.ts.
 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export default {
   testRunner: 'vitest',
-  vitest: { configFile: 'test/mutation/charts.vitest.ts', related: false },
-  mutate: ['src/machines/*.ts'],
+  vitest: { configFile: 'test/mutation/stryker.vitest.ts', related: false },
   // TypeScript 7 has no programme that Stryker could ask to rewrite it; it extends nothing, so nothing is to be rewritten.
   tsconfigFile: 'none',
   // A chart is a value that is made when its file is loaded: all of it would be passed over.
@@ -21,5 +20,5 @@ export default {
   // Types are checked by `npm run types`; a mutant that would not compile is a mutant all the same.
   disableTypeChecks: false,
   reporters: ['json', 'progress-append-only'],
-  jsonReporter: { fileName: 'node_modules/.cache/stryker/machines.json' },
+  jsonReporter: { fileName: 'node_modules/.cache/stryker/mutants.json' },
 };

@@ -1,14 +1,15 @@
-// npm run stryker -- [--file NAME]...: mutates the charts file by file, and ends with 1 where a mutant survives that is not
-// known to be equivalent. `--file job` for src/machines/job.ts alone; all of them take some time.
+// npm run stryker -- [--file NAME]...: mutates the charts and the actors file by file, and ends with 1 where a mutant survives
+// that is not known to be equivalent. `--file job` for src/machines/job.ts alone; all of them take some time.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
 import { type Equivalent, equivalents } from './equivalents.ts';
+import { mutatedFiles } from './mutatedFiles.ts';
 
 type Mutant = Awaited<ReturnType<Stryker['runMutationTest']>>[number];
 
-const all = readdirSync('src/machines').map((file) => file.replace('.ts', ''));
+const all = Object.keys(mutatedFiles);
 const { values } = parseArgs({ options: { file: { type: 'string', multiple: true } } });
 const unknownFile = values.file?.find((name) => !all.includes(name));
 if (unknownFile !== undefined) {
@@ -22,14 +23,15 @@ const lineOf = ({ fileName, location }: Mutant) =>
 const isKnown = (mutant: Mutant, { file, line, mutator }: Equivalent) =>
   mutant.fileName.endsWith(file) && mutant.mutatorName === mutator && lineOf(mutant).includes(line);
 
-for (const name of values.file ?? all) {
-  process.env.UNSTUCK_MUTATED = name;
-  const mutate = [`src/machines/${name}.ts`];
+const rows: string[] = [];
+for (const [name, { path, tests }] of Object.entries(mutatedFiles)) {
+  if (values.file?.includes(name) === false) continue;
+  process.env.UNSTUCK_MUTANT_TESTS = tests.join();
   const results = await new Stryker({
     configFile: 'test/mutation/stryker.config.js',
-    mutate,
+    mutate: [path],
   }).runMutationTest();
-  const ofFile = equivalents.filter(({ file }) => mutate.includes(file));
+  const ofFile = equivalents.filter(({ file }) => file === path);
   const alive = results.filter(isAlive);
   const survived = alive.filter((mutant) => !ofFile.some((known) => isKnown(mutant, known)));
   const stale = ofFile.filter((known) => !alive.some((mutant) => isKnown(mutant, known)));
@@ -41,12 +43,16 @@ for (const name of values.file ?? all) {
   }
   for (const { file, line, mutator } of stale)
     console.log(`not alive any more: ${file}: ${mutator}: ${line}`);
-  const counts = {
-    mutants: results.length,
-    killed: results.length - alive.length,
-    equivalent: alive.length - survived.length,
-    survived: survived.length,
-  };
-  console.log(`${name}: ${JSON.stringify(counts)}`);
+  const counts = [
+    results.length,
+    results.length - alive.length,
+    alive.length - survived.length,
+    survived.length,
+  ];
+  rows.push(`| ${name} | ${counts.join(' | ')} |`);
+  console.log(rows.at(-1));
   if (survived.length + stale.length > 0) process.exitCode = 1;
 }
+console.log(
+  `| file | mutants | killed | equivalent | survived |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}`,
+);

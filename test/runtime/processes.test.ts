@@ -2,10 +2,11 @@
 // the process table. Timeouts leave room for a busy machine to start a process. No bound on how long it takes is asserted beyond the test's own limit.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Exit } from '../../src/actors/isolation/child.ts';
 import { runInChild } from '../../src/actors/isolation/isolatedAttempt.ts';
@@ -14,6 +15,7 @@ import { JobFailedError, JobProcessor, JobTimedOutError } from '../../src/index.
 import counting from '../fixtures/counting.ts';
 import endlessLoop from '../fixtures/endlessLoop.ts';
 import grandchildren from '../fixtures/grandchildren.ts';
+import lastWords from '../fixtures/lastWords.ts';
 import ways, { type Way } from '../fixtures/ways.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
 import { children, isAlive } from '../support/processes.ts';
@@ -303,6 +305,37 @@ test('many that end at once are all completed: the last word of each is read bef
   const submitted = await Promise.all(Array.from({ length: 24 }, () => wide.submit('ways', 'return')));
   const results = await Promise.allSettled(submitted.map((job) => job.result()));
   expect(results.filter(({ status }) => status === 'rejected')).toEqual([]);
+  await wide.stop();
+});
+
+test('one whose end is seen together with that of another is completed, though its last word is still to be read', async () => {
+  const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+  const pids = new Map<string, number>();
+  const still = new Int32Array(new SharedArrayBuffer(4));
+  const blockUntilEnded = (id: string) => {
+    while (isAlive(pids.get(id) ?? 0));
+    // Its other threads too, and the signal on its way here.
+    Atomics.wait(still, 0, 0, 300);
+  };
+  const write = (line: string) => {
+    const { msg, pid, jobId } = JSON.parse(line);
+    if (msg === 'begun') pids.set(jobId, pid);
+    if (msg !== 'last words') return;
+    // The loop is at what the first has said, and has its exit to see yet: now the second speaks and ends.
+    writeFileSync(second, '');
+    blockUntilEnded(later.id);
+  };
+  const wide = await new JobProcessor({
+    engine: 'memory',
+    jobs: { lastWords },
+    logger: pino({}, { write }),
+  }).start();
+  const job = await wide.submit('lastWords', { until: first, words: true });
+  const later = await wide.submit('lastWords', { until: second, words: false });
+  while (pids.size < 2) await wait(10);
+  writeFileSync(first, '');
+  blockUntilEnded(job.id);
+  expect(await Promise.all([job.result(), later.result()])).toEqual(['done', 'done']);
   await wide.stop();
 });
 

@@ -102,7 +102,8 @@ export const realWorld: Plant[] = [
     file: 'src/actors/isolation/processChild.ts',
     find: 'await lastWordsRead(stdio.slice(3) as Socket[]);\n      end(',
     put: 'end(',
-    caughtBy: [processes('many that end at once are all completed')],
+    tries: 5,
+    caughtBy: [processes('one whose end is seen together with that of another is completed')],
   },
   {
     name: 'recovered-beside-its-attempt',
