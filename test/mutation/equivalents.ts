@@ -166,4 +166,10 @@ export const equivalents: readonly Equivalent[] = [
     mutator: 'OptionalChaining',
     reason: 'what has no such method would throw, and what is thrown here is passed over',
   },
+  {
+    file: 'src/actors/isolation/spares.ts',
+    line: 'this.#closing.delete(child.closed)',
+    mutator: 'ArrowFunction',
+    reason: 'what is closed is not waited for, kept or not: it is memory that is spared',
+  },
 ];
