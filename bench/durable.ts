@@ -11,7 +11,7 @@ import { ensurePeers } from './peers/install.ts';
 import { answer, killGroup, start } from './peers/trialProcess.ts';
 import { type Fsync, withRedisFsync } from './throughput/redisDurability.ts';
 
-interface System {
+export interface System {
   name: string;
   module: string;
   variant?: string;
@@ -124,7 +124,7 @@ export const durable: Benchmark = {
 };
 
 /** Each system once a round, the first of a round another one each time. */
-async function inTurns<T>(
+export async function inTurns<T>(
   systems: readonly System[],
   rounds: number,
   measure: (system: System, round: number) => Promise<T>,
@@ -142,7 +142,7 @@ async function inTurns<T>(
 
 let spaces = 0;
 
-async function ask<T>(system: System, task: string, value: object): Promise<T> {
+export async function ask<T>(system: System, task: string, value: object): Promise<T> {
   spaces += 1;
   const space = `unstuck_bench_${process.pid}_${Date.now().toString(36)}_${spaces}`;
   const module = new URL(`./throughput/${system.module}`, import.meta.url).href;

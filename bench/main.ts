@@ -8,6 +8,8 @@ import { durable } from './durable.ts';
 import { inspect } from './inspect.ts';
 import { lateness } from './lateness.ts';
 import { paths } from './paths.ts';
+import { postgres } from './postgres.ts';
+import { postgresTrial } from './postgresTrial.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
 import { scale } from './scale.ts';
@@ -25,13 +27,15 @@ const benchmarks: Record<string, Benchmark> = {
   recovery,
   inspect,
   telemetry,
+  postgres,
+  'postgres-trial': postgresTrial,
   paths,
 };
 
 const usage = `npm run bench -- NAME [--json] [--quick]
 
 ${Object.entries(benchmarks)
-  .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
+  .map(([name, { about }]) => `  ${name.padEnd(16)}${about}`)
   .join('\n')}
 
   --json       one object on standard output

@@ -8,6 +8,7 @@
 import './runtime/checkNode.ts';
 
 export type { ChunkContext, JobContext } from './actors/jobCode.ts';
+export type { SqlTransaction } from './engines/engine.ts';
 export type { InspectOptions, Inspector } from './inspector/inspector.ts';
 export type { StopRecord } from './machines/ladder.ts';
 export type { JobState, TimeoutKind } from './machines/states.ts';

@@ -13,6 +13,8 @@ export interface System {
   counted(): number | Promise<number>;
   /** Transactions so far, where it knows. */
   commits?(): number;
+  /** Ms from a submit to the start of its job, of jobs that come one by one at an even pace to a worker that waits. */
+  startsAfter?(perSecond: number, ms: number): Promise<number[]>;
   remove(): Promise<unknown>;
 }
 
@@ -62,6 +64,12 @@ const tasks = {
       await addOne(added++);
     };
     return { batches, single: await rate(ms, callers, one, () => added) };
+  },
+  async latency({ perSecond, ms }: { perSecond: number; ms: number }) {
+    const found = (await (await system).startsAfter?.(perSecond, ms)) ?? [];
+    const sorted = found.sort((a, b) => a - b);
+    const at = (part: number) => sorted[Math.floor(sorted.length * part)] ?? 0;
+    return { median: at(0.5), p99: at(0.99) };
   },
   /** How late the host's event loop is, 99th percentile in ms, while jobs come one by one at an even pace. */
   async loopDelay({ perSecond, ms }: { perSecond: number; ms: number }) {

@@ -5,7 +5,10 @@
 import type { Clock } from '../engines/clock.ts';
 import type { Engine, NameLimits, StoredJob } from '../engines/engine.ts';
 
-/** As many are claimed ahead as start within so many ms: other processes, and jobs of higher priority, wait no longer. */
+/**
+ * As many are claimed ahead as start within so many ms: other processes, and jobs of higher priority, wait no longer. Where a claim
+ * takes longer, as many as start within three of them: else fewer would start with each claim, and then fewer be claimed.
+ */
 const aheadMs = 100;
 const mostAhead = 1000;
 /** A claim that is quicker than this is not worth going ahead of, ms. */
@@ -117,9 +120,12 @@ export class ClaimAhead {
   async #claim(slots: number): Promise<StoredJob[]> {
     const { engine, clock, owner, names, limits, leaseMs } = this.#options;
     const began = clock.monotonic();
-    this.#rate = mean(this.#rate, this.#ended / (began - this.#claimedAt));
-    this.#ended = 0;
-    this.#claimedAt = began;
+    // At the same moment as the last one it says nothing yet.
+    if (began > this.#claimedAt) {
+      this.#rate = mean(this.#rate, this.#ended / (began - this.#claimedAt));
+      this.#ended = 0;
+      this.#claimedAt = began;
+    }
     const ahead = Math.max(0, this.#wanted() - this.#waiting.length);
     const jobs = await engine.claim({ owner, limit: slots, ahead, names, limits, leaseMs });
     const now = clock.monotonic();
@@ -140,7 +146,8 @@ export class ClaimAhead {
       this.#attemptMs > this.#claimMs * longAttempt
     )
       return 0;
-    return Math.min(mostAhead, Math.ceil(this.#rate * aheadMs));
+    const ms = Math.min(Math.max(aheadMs, 3 * this.#claimMs), this.#options.keptMs / 2);
+    return Math.min(mostAhead, Math.ceil(this.#rate * ms));
   }
 
   /** While the rest starts, more can come. */

@@ -216,6 +216,12 @@ export interface Claim {
   readonly limits?: Readonly<Record<string, NameLimits>>;
 }
 
+/** A connection of the caller's own with a transaction open, as a client of `pg` is one. */
+export interface SqlTransaction {
+  /** A statement with `$1`, `$2`… for its values. */
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+}
+
 /** The states of a job that is not over. */
 export type OpenState = Exclude<JobState, FinalState>;
 
@@ -243,6 +249,11 @@ export interface Engine {
 
   /** Stores jobs, all or none. Answers per job with its row: the older one where its idempotency key is known. */
   submit(jobs: readonly NewJob[]): Promise<StoredJob[]>;
+  /**
+   * The same in a transaction of the caller's on the engine's own database: the jobs are there if and only if that commits. Absent
+   * where an engine is on none.
+   */
+  submitWithin?(transaction: SqlTransaction, jobs: readonly NewJob[]): Promise<StoredJob[]>;
   /**
    * Up to `limit` jobs that may start now become `running`, each with its next attempt, a token and a lease; after
    * them up to `ahead` more, which are not to start yet (see `claimedAhead`; who was claimed so before, or took a host down, is passed over). The

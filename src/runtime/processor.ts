@@ -31,7 +31,7 @@ import { checkDuration, checkNumber, checkTimeouts, resolveSettings } from './se
 import { countsOf, type Stats, statsOf } from './stats.ts';
 import { type JobEvents, type JobStatus, statusOf } from './status.ts';
 import { findStuckJobs, type StuckJob } from './stuckJobs.ts';
-import { definitionNamed, prepareJobs, type SubmitOptions } from './submission.ts';
+import { definitionNamed, prepareJobs, type SubmitOptions, storing } from './submission.ts';
 import { Supervision } from './supervision.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { Ticks } from './ticks.ts';
@@ -285,7 +285,11 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   ): Promise<Job<ResultOf<J[N]>>> {
     const [job] = (await prepareJobs(this.#options, name, [input], options)) as [NewJob];
     const engine = await this.#door.open();
-    const [stored] = await this.#telemetry.traces.submit({ name }, [job], (jobs) => engine.submit(jobs));
+    const [stored] = await this.#telemetry.traces.submit(
+      { name },
+      [job],
+      storing(engine, options?.transaction),
+    );
     if (stored === undefined || stored.input !== job.input) {
       throw new InputError(
         `idempotencyKey: expected the input of job ${stored?.id}, which has this key, got another one. Use a new key.`,
@@ -310,8 +314,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       throw new ConfigurationError('idempotencyKey', 'submit(), for one job', 'submitMany()');
     const jobs = await prepareJobs(this.#options, name, inputs, options, (index) => `inputs[${index}]`);
     const engine = await this.#door.open();
-    const stored = await this.#telemetry.traces.submit({ name, isBatch: true }, jobs, (jobs) =>
-      engine.submit(jobs),
+    const stored = await this.#telemetry.traces.submit(
+      { name, isBatch: true },
+      jobs,
+      storing(engine, options.transaction),
     );
     this.#submitted(stored);
     return stored.map(({ id }) => new JobHandle<ResultOf<J[N]>>(id, name, this.#access));

@@ -8,6 +8,7 @@ import { systemClock } from '../actors/systemClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Engine } from '../engines/engine.ts';
 import { MemoryEngine } from '../engines/memory.ts';
+import { PostgresEngine } from '../engines/postgres/postgres.ts';
 import { SqliteEngine } from '../engines/sqlite/sqlite.ts';
 import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
@@ -34,16 +35,20 @@ export interface TelemetryOptions {
 /** Of `unstuck/testing`: what attempts run in, in place of processes and threads. */
 export const placesOption = Symbol('unstuck.places');
 
+/** As libpq reads it. */
+export type PostgresUrl = `postgres://${string}` | `postgresql://${string}`;
+
 /** Of `new JobProcessor`. The settings are the defaults of its jobs. */
 export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   /**
    * Where jobs are kept. `'memory'`: in this process, and gone with it. `'sqlite:jobs.db'`: in that file (of a folder
-   * that exists), for all processes of this machine. No default: nothing is created unasked.
+   * that exists), for all processes of this machine. `'postgres://user@host/database'`: in that database, for any number
+   * of machines; needs the package `pg`. No default: nothing is created unasked.
    */
-  engine: 'memory' | `sqlite:${string}` | Engine;
+  engine: 'memory' | `sqlite:${string}` | PostgresUrl | Engine;
   /**
-   * Of `sqlite`. `full`: what was acknowledged survives the loss of power. `normal`: the end of every process; the loss
-   * of power may take back the last moments. Default `full`.
+   * Of `sqlite` and `postgres`. `full`: what was acknowledged survives the loss of power. `normal`: the end of every process; the loss
+   * of power may take back the last moments. Default `full`: on PostgreSQL, as its server is set.
    */
   durability?: 'full' | 'normal';
   /** The jobs this processor knows, by name. */
@@ -213,12 +218,25 @@ function openable(engine: unknown, durability: unknown): Engine {
   if (engine === 'memory') return new MemoryEngine();
   const path = typeof engine === 'string' ? /^sqlite:(.+)$/.exec(engine)?.[1] : undefined;
   if (path !== undefined) return new SqliteEngine({ path, durability });
+  if (typeof engine === 'string' && /^postgres(ql)?:\/\//.test(engine))
+    return new PostgresEngine({ url: readable(engine), durability });
   if (typeof engine === 'object' && engine !== null && 'claim' in engine) return engine as Engine;
   throw new ConfigurationError(
     'engine',
-    "'memory' or 'sqlite:FILE'",
+    "'memory', 'sqlite:FILE' or 'postgres://HOST/DATABASE'",
     describeValue(engine),
     'It has no default: say where jobs are kept.',
+  );
+}
+
+/** Not repeated where it cannot be read: it may hold a password. */
+function readable(url: string): string {
+  if (URL.canParse(url)) return url;
+  throw new ConfigurationError(
+    'engine',
+    'a URL such as postgres://user@host:5432/database',
+    'one that cannot be read',
+    'Characters such as @, / and # in a password are written as %40, %2F and %23.',
   );
 }
 

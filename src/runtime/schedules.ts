@@ -10,7 +10,7 @@ import type { ResolvedOptions } from './processorOptions.ts';
 import { checkKnown } from './settings.ts';
 import { prepareJobs, type SubmitOptions, submitFields } from './submission.ts';
 
-interface ScheduleFields extends Omit<SubmitOptions, 'startAfter' | 'idempotencyKey'> {
+interface ScheduleFields extends Omit<SubmitOptions, 'startAfter' | 'idempotencyKey' | 'transaction'> {
   /** Five parts, or six with the seconds first: `'0 3 * * *'` is each day at 3:00. */
   cron: string;
   /** In which the expression is read. Default `'UTC'`: not the machine's, for any process on the engine may tick it. */
@@ -45,7 +45,7 @@ export interface ScheduleStatus {
 }
 
 const scheduleFields = ['name', 'input', 'cron', 'timeZone', 'overlap'];
-const notOfSchedules = ['startAfter', 'idempotencyKey'];
+const notOfSchedules = ['startAfter', 'idempotencyKey', 'transaction'];
 
 export class Schedules {
   readonly #options: ResolvedOptions;

@@ -3,7 +3,7 @@
 
 import { v7 as uuid } from 'uuid';
 import { toJsonText } from '../actors/jsonText.ts';
-import type { NewJob } from '../engines/engine.ts';
+import type { Engine, NewJob, SqlTransaction, StoredJob } from '../engines/engine.ts';
 import { type AnyDefinition, checkMemoryLimit, isolationOf } from './definitions.ts';
 import { ConfigurationError, describeValue, InputError } from './errors.ts';
 import { type ResolvedOptions, settingsFor } from './processorOptions.ts';
@@ -23,10 +23,15 @@ export interface SubmitOptions extends JobSettings {
   concurrencyKey?: string;
   /** Submitting again with the same key and name gives the same job, as long as its row is kept. */
   idempotencyKey?: string;
+  /**
+   * With an engine on PostgreSQL: a client of `pg` with a transaction open on the same database. The job is there if and only if
+   * that commits; until then nobody finds it.
+   */
+  transaction?: SqlTransaction;
 }
 
 /** Beside the settings. */
-export const submitFields = ['priority', 'startAfter', 'concurrencyKey', 'idempotencyKey'];
+export const submitFields = ['priority', 'startAfter', 'concurrencyKey', 'idempotencyKey', 'transaction'];
 
 /** Throws ConfigurationError where the registry has none of this name. */
 export function definitionNamed({ jobs }: Pick<ResolvedOptions, 'jobs'>, name: string): AnyDefinition {
@@ -45,7 +50,7 @@ export async function prepareJobs(
   field: (index: number) => string = () => 'input',
 ): Promise<NewJob[]> {
   const definition = definitionNamed(options, name);
-  const { priority = 0, startAfter, concurrencyKey, idempotencyKey, ...settings } = submit;
+  const { priority = 0, startAfter, concurrencyKey, idempotencyKey, transaction, ...settings } = submit;
   checkKnown(submit, submitFields);
   checkSettings(settings);
   checkMemoryLimit('memoryLimitMb', settings, isolationOf(definition));
@@ -63,6 +68,12 @@ export async function prepareJobs(
       'Give one at the submit, or take concurrencyPerKey and inOrder out of the definition.',
     );
   checkKey('idempotencyKey', idempotencyKey);
+  if (transaction !== undefined && typeof transaction?.query !== 'function')
+    throw new ConfigurationError(
+      'transaction',
+      'a client of pg with a transaction open',
+      describeValue(transaction),
+    );
   const common = {
     name,
     settings: settingsFor(options, definition, settings),
@@ -90,6 +101,22 @@ export async function prepareJobs(
     jobs.push({ ...common, id: uuid(), input: toJsonText(value, field(index)) });
   }
   return jobs;
+}
+
+/** How prepared jobs are stored: by the engine, or by it in the caller's transaction. */
+export function storing(
+  engine: Engine,
+  transaction: SqlTransaction | undefined,
+): (jobs: readonly NewJob[]) => Promise<StoredJob[]> {
+  if (transaction === undefined) return (jobs) => engine.submit(jobs);
+  if (engine.submitWithin === undefined)
+    throw new ConfigurationError(
+      'transaction',
+      'an engine on PostgreSQL, for the job is stored in its database',
+      `the engine ${engine.name}`,
+      'Submit after your transaction has committed, with an idempotencyKey.',
+    );
+  return (jobs) => (engine as Required<Engine>).submitWithin(transaction, jobs);
 }
 
 function checkKey(field: string, key: unknown): void {

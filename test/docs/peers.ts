@@ -12,7 +12,12 @@ export type Peers = Readonly<Record<string, boolean>>;
 export async function findPeers(): Promise<Peers> {
   const isInstalled = attempt(ensurePeers);
   const [redis, postgres] = await Promise.all([isListening(6379), isListening(5432)]);
-  return { bullmq: isInstalled && redis, 'pg-boss': isInstalled && postgres, bree: isInstalled };
+  return {
+    bullmq: isInstalled && redis,
+    'pg-boss': isInstalled && postgres,
+    bree: isInstalled,
+    pg: postgres,
+  };
 }
 
 /** For pages whose code did not come to its end: the pages call it `shop`, here it has a name of this run. */
@@ -29,7 +34,7 @@ export function removeTraces(project: string, peers: Peers, name: string): void 
     await client.connect();
     await client.query('drop schema if exists "${name}" cascade');
     await client.end();`;
-  for (const code of [peers.bullmq ? redis : '', peers['pg-boss'] ? postgres : '']) {
+  for (const code of [peers.bullmq ? redis : '', peers.pg ? postgres : '']) {
     writeFileSync(join(project, 'remove.js'), code);
     spawnSync(process.execPath, ['remove.js'], { cwd: project, env: { ...process.env, ...servers } });
   }

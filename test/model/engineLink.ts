@@ -8,6 +8,9 @@ export type Passage = 'go' | 'fail' | 'lose';
 
 type Gate = (method: string, args: readonly unknown[]) => Passage | Promise<Passage>;
 
+/** More are none that anybody means, and would not let a test end. */
+const mostInTurn = 10_000;
+
 const never = new Promise<never>(() => {});
 
 export class EngineLink {
@@ -19,6 +22,8 @@ export class EngineLink {
   calls = 0;
   /** What becomes of a call. */
   gate: Gate = () => 'go';
+  /** Calls in this turn of the event loop. */
+  #inTurn = 0;
   #isCut = false;
   readonly #store: Engine;
   readonly #watchers = new Set<Watcher>();
@@ -55,6 +60,9 @@ export class EngineLink {
 
   async #call<T>(method: string, args: readonly unknown[], call: () => Promise<T>): Promise<T> {
     this.calls += 1;
+    if (this.#inTurn === 0) setImmediate(() => (this.#inTurn = 0));
+    this.#inTurn += 1;
+    if (this.#inTurn > mostInTurn) throw new EngineError(`${method}: who calls does so in a circle`);
     if (this.#isCut) return never;
     let passage = this.gate(method, args);
     if (typeof passage !== 'string') passage = await passage;

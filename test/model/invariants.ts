@@ -2,7 +2,13 @@
 // which attempts are alive: checked after each step of a walk, whatever the step was. Each check says what it found.
 
 import type { Isolation } from '../../src/actors/attempt.ts';
-import { type Engine, StaleAttemptError, type StoredJob, type Transition } from '../../src/engines/engine.ts';
+import {
+  type Engine,
+  StaleAttemptError,
+  type StoredJob,
+  type Timeouts,
+  type Transition,
+} from '../../src/engines/engine.ts';
 import { isAtRest, isFinal } from '../../src/machines/states.ts';
 import type { StopIntent } from '../../src/machines/verdict.ts';
 import { verdict } from '../engines/contract.ts';
@@ -109,7 +115,7 @@ export class Invariants {
       const step = `${from.state} → ${to.state}`;
       this.#must(
         'history is a path of the chart',
-        chartSteps.has(step) || isRecovery(from, to),
+        chartSteps.has(step) || isUnseen(from, to),
         () => `${id} (attempt ${attempt}): ${step} is no step of it: ${JSON.stringify(history)}`,
       );
       this.#must(
@@ -127,21 +133,26 @@ export class Invariants {
     const last = before ?? job;
     if (state === 'timedOut' && !isAtRest(last.state)) return;
     if (byHand(job.intent) || entry.reason === 'timed out by hand') return;
-    const { settings, submittedAt, startedAt, lastHeartbeatAt, lastProgressAt } = last;
-    const [from, seconds] = {
-      job: [startedAt, settings.jobTimeoutSeconds],
-      heartbeat: [lastHeartbeatAt, settings.heartbeatTimeoutSeconds],
-      progress: [lastProgressAt, settings.progressTimeoutSeconds],
-      queue: [submittedAt, settings.queueTimeoutSeconds],
-      deadline: [submittedAt, settings.deadlineSeconds],
+    const { submittedAt, lastHeartbeatAt, lastProgressAt } = last;
+    const began = job.history.findLast((each) => each.state === 'running' && each.attempt === entry.attempt);
+    // They may have been changed since it was seen last.
+    const seconds = (name: keyof Timeouts) => Math.min(last.settings[name], job.settings[name]);
+    const [from, after] = {
+      job: [began?.at, seconds('jobTimeoutSeconds')],
+      heartbeat: [lastHeartbeatAt, seconds('heartbeatTimeoutSeconds')],
+      progress: [lastProgressAt, seconds('progressTimeoutSeconds')],
+      queue: [submittedAt, seconds('queueTimeoutSeconds')],
+      deadline: [submittedAt, seconds('deadlineSeconds')],
     }[timeout] as [number, number];
-    const dueAt = from + seconds * 1000;
+    const dueAt = from + after * 1000;
     // Settings are fractions of seconds: their ms are whole but for the arithmetic.
     this.#must('never early', at >= dueAt - 0.001, () => `${job.id}: ${timeout} at ${at}, due at ${dueAt}`);
   }
 
-  #stopIsTrue({ stop, attempt, state }: Transition, job: StoredJob, alive: readonly LiveAttempt[]): void {
-    if (stop === undefined) return;
+  #stopIsTrue(entry: Transition, job: StoredJob, alive: readonly LiveAttempt[]): void {
+    const { stop, attempt, state } = entry;
+    // Handed back, an attempt's number comes again: what is alive is the next one.
+    if (stop === undefined || job.history.indexOf(entry) < job.history.length - 1) return;
     const isAlive = alive.some(({ jobId, attempt: n }) => jobId === job.id && n === attempt);
     this.#must(
       'the record of a stop is true',
@@ -213,8 +224,12 @@ function byHand(intent: StopIntent | null): boolean {
   return intent?.kind === 'timeout' && intent.by === 'hand';
 }
 
-/** What the chart did not see: its host was gone, or its code had not begun. */
-function isRecovery(from: Transition, to: Transition): boolean {
+/**
+ * What is not stored of the chart's way: that it was stopping, where the engine did not answer just then; and what the chart did
+ * not see, for its host was gone or its code had not begun.
+ */
+function isUnseen(from: Transition, to: Transition): boolean {
+  if (from.state === 'running' && chartSteps.has(`stopping → ${to.state}`)) return true;
   if (from.state !== 'running' && from.state !== 'stopping') return false;
   return to.state === 'queued' || (to.state === 'failed' && to.reason?.includes('maxCrashes') === true);
 }

@@ -1,5 +1,6 @@
 // All simple paths of the job's chart (jobModel.ts), walked by real processors on each engine (jobWalk.ts).
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Isolation } from '../../src/actors/attempt.ts';
 import { type EventName, graphFrom, keyOf, type Path, simplePaths, startOf } from './jobModel.ts';
@@ -52,6 +53,55 @@ describe.each(engineNames)('on %s', (engine) => {
       if (todo.length === 0) todo.push(...walks.untaken(paths));
     }
   });
+});
+
+test('what nothing makes happen is known, with its reasons', () => {
+  expect(
+    Object.fromEntries(
+      variants.map(({ isolation, attempt, undriven }) => [`${isolation} ${attempt}`, undriven]),
+    ),
+  ).toMatchInlineSnapshot(`
+      {
+        "inline 0": {
+          "at rest no attempt can be late, and queue and deadline are found by the timer of the rows; only a process has a watchdog": 1,
+          "only a process has a watchdog": 1,
+          "the engine overrules no verdict that ends the job": 6,
+          "whoever has the job now is told, and not an attempt whose lease is lost": 1,
+          "whoever has the job now is told, and not an attempt whose lease is lost; the monitor leaves a stop that is under way to its ladder": 1,
+        },
+        "inline 1": {
+          "at rest no attempt can be late, and queue and deadline are found by the timer of the rows; only a process has a watchdog": 2,
+          "at rest there is no actor: the row stays retrying until its time has come and it is claimed": 1,
+          "only a process has a watchdog": 1,
+          "the engine overrules no verdict that ends the job": 7,
+          "whoever has the job now is told, and not an attempt whose lease is lost": 1,
+          "whoever has the job now is told, and not an attempt whose lease is lost; the monitor leaves a stop that is under way to its ladder": 1,
+        },
+        "process 0": {
+          "at rest no attempt can be late, and queue and deadline are found by the timer of the rows; a watchdog lives in its attempt": 1,
+          "the engine overrules no verdict that ends the job": 6,
+          "whoever has the job now is told, and not an attempt whose lease is lost": 1,
+          "whoever has the job now is told, and not an attempt whose lease is lost; the monitor leaves a stop that is under way to its ladder": 1,
+        },
+        "process 1": {
+          "at rest no attempt can be late, and queue and deadline are found by the timer of the rows; a watchdog lives in its attempt": 2,
+          "at rest there is no actor: the row stays retrying until its time has come and it is claimed": 1,
+          "the engine overrules no verdict that ends the job": 7,
+          "whoever has the job now is told, and not an attempt whose lease is lost": 1,
+          "whoever has the job now is told, and not an attempt whose lease is lost; the monitor leaves a stop that is under way to its ladder": 1,
+        },
+      }
+    `);
+});
+
+test('docs/reliability.md tells how many paths there are', () => {
+  const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').replaceAll(
+    '\n',
+    ' ',
+  );
+  const sum = (paths: readonly Path[]) => paths.reduce((steps, path) => steps + path.length, 0);
+  const paths = variants.flatMap((each) => each.paths);
+  expect(page).toContain(`${paths.length} simple paths, ${sum(paths)} steps`);
 });
 
 class Walks {

@@ -113,7 +113,10 @@ const stop = fc
       if (job === null) return;
       const { processor } = here ? real.host : (real.submitters[0] as (typeof real.submitters)[number]);
       const asked = what === 'cancel' ? (await processor.get(job.id)).cancel() : processor.timeoutJob(job.id);
-      real.asked.push(asked);
+      real.asked(asked, here);
+      await real.world.calm();
+      // What is being stopped already hears of it with its next beat: of an end that comes before, what came first is true.
+      if (!here) real.host.link.tellMissed();
       await real.world.calm();
       model.stop(job, what);
     }),
@@ -220,5 +223,9 @@ export const anyCommands = fc.commands(
     prune,
     trouble,
   ],
+<<<<<<< HEAD
+  { maxCommands: 50, size: 'max' },
+=======
   { maxCommands: 40 },
+>>>>>>> helper-g
 );

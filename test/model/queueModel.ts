@@ -50,6 +50,8 @@ export interface ModelJob extends Submitted {
   /** What the stop is for; `job`: the attempt's own time is over, and another may follow. */
   intent: 'cancel' | 'hand' | 'deadline' | 'job' | null;
   diesAt: number;
+  /** Its attempt is over, and that is not stored yet. */
+  isOver: boolean;
 }
 
 export class QueueModel {
@@ -73,6 +75,7 @@ export class QueueModel {
       ...{ queueDueAt: this.now + queueMs, deadlineAt: this.now + deadlineMs },
       notBefore: delayMs === 0 ? 0 : this.now + delayMs,
       ...{ startedAt: null, endedAt: Infinity, chunks: 0, hang: null, intent: null, diesAt: Infinity },
+      isOver: false,
     });
     this.#schedule();
   }
@@ -82,6 +85,7 @@ export class QueueModel {
   }
 
   end(job: ModelJob, outcome: 'completes' | 'fails'): void {
+    this.#isOver(job);
     if (outcome === 'completes') this.#final(job, 'completed');
     else if (this.#mayRetry(job)) this.#retry(job);
     else this.#final(job, 'failed');
@@ -148,7 +152,14 @@ export class QueueModel {
     else if (isPast || (job.startedAt === null && job.queueDueAt <= this.now)) this.#final(job, 'timedOut');
   }
 
+  /** Its slot is free at once, and the next may have it; for the limits it counts until its end is stored. */
+  #isOver(job: ModelJob): void {
+    job.isOver = true;
+    this.#schedule();
+  }
+
   #dies(job: ModelJob): void {
+    this.#isOver(job);
     if (job.intent === 'cancel') this.#final(job, 'cancelled');
     else if (job.intent === 'job' && this.#mayRetry(job)) this.#retry(job);
     else this.#final(job, 'timedOut');
@@ -168,7 +179,7 @@ export class QueueModel {
   }
 
   #schedule(): void {
-    while (this.live.length < slots) {
+    while (this.live.filter(({ isOver }) => !isOver).length < slots) {
       const [next] = this.jobs
         .filter((job) => this.#mayStart(job))
         .sort((a, b) => a.rank - b.rank || a.place - b.place);
@@ -200,4 +211,4 @@ export class QueueModel {
   }
 }
 
-const noStop = { intent: null, diesAt: Infinity };
+const noStop = { intent: null, diesAt: Infinity, isOver: false };

@@ -1,6 +1,7 @@
 // The real queue beside the plain one (queueModel.ts): a processor that runs jobs, two that only submit and act, and an engine.
 
 import type { StoredJob } from '../../src/engines/engine.ts';
+import { defineChunkedJob } from '../../src/index.ts';
 import { isFinal } from '../../src/machines/states.ts';
 import type { SimulatedAttempt } from '../../src/testing/simulatedAttempt.ts';
 import { SimulatedPlaces, SimulatedProcesses } from '../../src/testing/simulatedPlaces.ts';
@@ -21,8 +22,8 @@ export class QueueWorld {
   readonly submitters: readonly Host[];
   host: Host<SimulatedPlaces>;
   readonly #hosts: Host<SimulatedPlaces>[] = [];
-  /** What was asked for and is to be answered by the end. */
-  readonly asked: Promise<unknown>[] = [];
+  /** What was asked for and is not answered yet; who asked in a processor that was killed waits for ever. */
+  readonly #unanswered = new Map<Promise<unknown>, { here: boolean }>();
 
   constructor(engine: EngineName) {
     this.world = new World(engine);
@@ -39,7 +40,11 @@ export class QueueWorld {
   }
 
   async close(): Promise<void> {
+    await this.untilNoneStops();
+    await this.world.advance(2);
+    const left = this.#unanswered.size;
     await this.#stop();
+    if (left > 0) throw new Error(`${left} that asked for an end were not answered`);
     for (const host of this.submitters) await this.world.stop(host);
     await this.world.close();
   }
@@ -51,8 +56,8 @@ export class QueueWorld {
     const host = this.world.host(places, {
       jobs: {
         plain: job,
-        limited: { ...job, limits: { concurrency: 1 } },
-        keyed: { ...job, limits: { concurrencyPerKey } },
+        limited: defineChunkedJob({ ...job, limits: { concurrency: 1 } }),
+        keyed: defineChunkedJob({ ...job, limits: { concurrencyPerKey } }),
       },
       maxConcurrentJobs: slots,
       monitorIntervalSeconds: 60,
@@ -64,6 +69,13 @@ export class QueueWorld {
     });
     this.#hosts.push(host);
     return host;
+  }
+
+  /** To be answered by the end. `here`: by the processor that runs jobs. */
+  asked(answer: Promise<unknown>, here: boolean): void {
+    this.#unanswered.set(answer, { here });
+    const forget = () => this.#unanswered.delete(answer);
+    answer.then(forget, forget);
   }
 
   attemptOf({ id }: ModelJob): SimulatedAttempt | undefined {
@@ -78,6 +90,7 @@ export class QueueWorld {
   /** As by kill -9; another takes its place. */
   async kill(): Promise<void> {
     this.world.kill(this.host);
+    for (const [answer, { here }] of this.#unanswered) if (here) this.#unanswered.delete(answer);
     this.host.places.hostGone();
     await this.#next();
   }

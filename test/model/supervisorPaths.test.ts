@@ -1,6 +1,7 @@
 // Paths of the supervisor's chart (supervisorModel.ts), walked by real processors on each engine: what it claims, what is alive,
 // and when a drain is over.
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Claim, StoredJob } from '../../src/engines/engine.ts';
 import { PacedPlaces } from './pacedPlaces.ts';
@@ -37,6 +38,15 @@ describe.each(engineNames)('on %s', (engine) => {
       await world.close();
     }
   });
+});
+
+test('docs/reliability.md tells how many paths there are', () => {
+  const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').replaceAll(
+    '\n',
+    ' ',
+  );
+  const [steps, paths] = walked.map(([, found]) => found.length);
+  expect(page).toContain(`${steps} steps of three jobs and ${paths} simple paths of one`);
 });
 
 interface HeldClaim {

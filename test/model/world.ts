@@ -20,6 +20,9 @@ export const engineNames: readonly EngineName[] = ['memory', 'sqlite'];
 
 const logger = pino({ level: 'silent' });
 
+/** Between two timers nothing that ends asks the engine so often. */
+const mostCalls = 10_000;
+
 /** One processor, with all that is its own. */
 export interface Host<P extends Places = Places> {
   // biome-ignore lint/suspicious/noExplicitAny: the names of its jobs are a matter of each test.
@@ -85,8 +88,11 @@ export class World {
 
   /** Resolves when nothing is under way any more. */
   async calm(): Promise<void> {
+    const began = this.#calls();
     for (;;) {
       const before = this.#calls();
+      if (before - began > mostCalls)
+        throw new Error(`${mostCalls} calls, and it is not over: something turns in a circle`);
       await settle();
       if (this.#underWay() === 0 && this.#calls() === before) return;
     }

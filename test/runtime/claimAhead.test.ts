@@ -6,8 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ClaimAhead } from '../../src/actors/claimAhead.ts';
+import type { Claim, Engine } from '../../src/engines/engine.ts';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SqliteEngine } from '../../src/engines/sqlite/sqlite.ts';
 import { defineJob, JobProcessor } from '../../src/index.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
+import { plainJob } from '../engines/contract.ts';
 import { poisonJobs } from '../fixtures/poisonHost.ts';
 import { capturedLog } from '../support/capturedLog.ts';
 import { SpawnedHost, wait } from '../support/spawnedHost.ts';
@@ -184,6 +189,54 @@ test('one that waits for its slot can be made the next', async () => {
   for await (const queued of processor.jobQueue) queue.push(queued);
   expect(queue[0]).toBe(id);
   await processor.stop();
+});
+
+test('where claims take longer than what is claimed ahead lasts, more is claimed ahead, and not ever less', async () => {
+  const [engine, clock] = [new MemoryEngine(), new SimulatedClock()];
+  await engine.open(clock);
+  const claimMs = 150;
+  const slow: Engine = Object.assign(Object.create(engine), {
+    claim: async (claim: Claim) => {
+      await new Promise<void>((resolve) => void clock.setTimeout(resolve, claimMs));
+      return engine.claim(claim);
+    },
+  });
+  await engine.submit(
+    numbers(20_000).map((n) => ({
+      ...plainJob,
+      id: `${n}`,
+      name: 'quick',
+      input: '1',
+      idempotencyKey: null,
+    })),
+  );
+  const host = { refilled() {}, handBack: async () => {}, failed() {} };
+  const ahead = new ClaimAhead(
+    { engine: slow, clock, owner: 'me', names: ['quick'], limits: {}, leaseMs: 15_000, keptMs: 1000 },
+    host,
+  );
+  let isOver = false;
+  let ran = 0;
+  const attempt = async () => {
+    await new Promise<void>((resolve) => void clock.setTimeout(resolve, 5));
+    ahead.attemptTook(5);
+    ran += 1;
+  };
+  const working = (async () => {
+    while (!isOver) {
+      for (const _ of await ahead.claim(1)) await attempt();
+      while (!isOver && ahead.next() !== null) await attempt();
+    }
+  })();
+  await clock.advance(12);
+  const before = ran;
+  await clock.advance(1);
+  // A slot that waits for no claim.
+  expect(ran - before).toBeGreaterThan(160);
+  isOver = true;
+  await clock.advance(1);
+  await working;
+  await ahead.close();
 });
 
 test('a claim ahead that fails does not leave the slots idle', async () => {

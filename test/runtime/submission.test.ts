@@ -65,7 +65,7 @@ describe('a processor refuses', () => {
     [{ retry: { on: ['cancelled'] } }, "retry.on: expected 'failed' or 'timedOut', got \"cancelled\"."],
     [
       { engine: undefined },
-      "engine: expected 'memory' or 'sqlite:FILE', got nothing. It has no default: say where jobs are kept.",
+      "engine: expected 'memory', 'sqlite:FILE' or 'postgres://HOST/DATABASE', got nothing. It has no default: say where jobs are kept.",
     ],
     [{ jobs: { x: 1 } }, 'jobs.x: expected a job of defineJob or defineChunkedJob, got 1.'],
     [{ spares: -1 }, 'spares: expected a whole number, 0 or more, got -1.'],

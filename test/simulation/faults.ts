@@ -14,7 +14,7 @@ export interface FaultsHost {
   readonly witness: Witness;
   hostAt(node: number): Host;
   /** A new process in the place of one that is gone. */
-  restart(node: number): Promise<void>;
+  restart(node: number): void;
   happened(fault: string): void;
 }
 
@@ -55,7 +55,7 @@ export class Faults {
     switch (fault.kind) {
       case 'crash':
         hostAt(fault.node).crash();
-        return () => void restart(fault.node);
+        return () => restart(fault.node);
       case 'stop':
         return this.#stop(hostAt(fault.node), fault.node);
       case 'block':
@@ -63,6 +63,9 @@ export class Faults {
         return () => {};
       case 'freeze':
         hostAt(fault.node).freeze(fault.ms, timeline);
+        return () => {};
+      case 'threadEnd':
+        hostAt(fault.node).server.endThread?.();
         return () => {};
       case 'partition':
         network.of(fault.node).partition = fault;
@@ -95,7 +98,7 @@ export class Faults {
 
   /** SIGTERM: it hands back what it has, and is gone. */
   #stop(host: Host, node: number): () => void {
-    if (!host.isUp) return () => void this.#host.restart(node);
+    if (!host.isUp) return () => this.#host.restart(node);
     host.isStopping = true;
     let isGone = false;
     let isDue = false;
@@ -109,7 +112,7 @@ export class Faults {
     });
     return () => {
       isDue = true;
-      if (isGone || host.loop.isDead) void this.#host.restart(node);
+      if (isGone || host.loop.isDead) this.#host.restart(node);
     };
   }
 }
@@ -125,6 +128,8 @@ function describe(fault: FaultPlan): string {
       return `the event loop of ${node} is blocked`;
     case 'freeze':
       return `${node} is frozen`;
+    case 'threadEnd':
+      return `the thread of the database in ${node} ends`;
     case 'partition':
       return `${node} is cut off from the engine (${fault.loses} lost)`;
     case 'lossy':

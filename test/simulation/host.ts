@@ -15,7 +15,7 @@ import type { Network } from './network.ts';
 import { HostPlaces } from './places.ts';
 import type { NodePlan } from './plan.ts';
 import { Random } from './random.ts';
-import type { Server } from './server.ts';
+import type { Server, Store } from './store.ts';
 import type { Timeline } from './timeline.ts';
 import type { Witness } from './witness.ts';
 
@@ -25,7 +25,7 @@ export interface HostOptions {
   readonly timeline: Timeline;
   readonly wall: Wall;
   readonly network: Network;
-  readonly server: Server;
+  readonly store: Store;
   readonly processes: SimulatedProcesses;
   readonly machine: Life;
   readonly behaviour: Behaviour;
@@ -54,6 +54,7 @@ export class Host {
   readonly loop: Life;
   readonly places: HostPlaces;
   readonly processor: JobProcessor<Jobs>;
+  readonly server: Server;
   readonly #threads: Life;
   readonly #link: Link;
   #frozen = 0;
@@ -61,12 +62,14 @@ export class Host {
   isStopping = false;
 
   constructor(options: HostOptions) {
-    const { seed, plan, timeline, wall, network, server, processes, machine, behaviour, witness } = options;
+    const { seed, plan, timeline, wall, network, store, processes, machine, behaviour, witness } = options;
     const { patienceMs, happened, altered } = options;
     this.plan = plan;
     this.loop = new Life(timeline, wall);
     this.#threads = new Life(timeline, wall);
     altered.life?.(this.loop);
+    this.server = store.serverFor(this.loop, this.#threads);
+    const { server } = this;
     const { history } = witness;
     const places = new HostPlaces({
       ...{ seed, timeline, processes, machine, threads: this.#threads, loop: this.loop },

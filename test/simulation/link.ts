@@ -12,7 +12,7 @@ import { type Engine, EngineError, type NewJob, type Watcher } from '../../src/e
 import type { History } from './history.ts';
 import type { Life } from './life.ts';
 import type { Network } from './network.ts';
-import type { News, Server } from './server.ts';
+import type { News, Server } from './store.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface LinkOptions {
@@ -41,12 +41,14 @@ export class Link {
   }
 
   async open(_: Clock): Promise<void> {
+    await this.#options.server.open();
     this.#unwatch ??= this.#options.server.watch((news) => this.#hear(news));
   }
 
   async close(): Promise<void> {
     this.#unwatch?.();
     this.#unwatch = null;
+    await this.#options.server.close();
   }
 
   /** The host is gone. */
@@ -126,6 +128,7 @@ export class Link {
     for (const watcher of this.#watchers) {
       for (const each of news) {
         if (each === 'controls') watcher.controlsChanged?.();
+        else if (each === 'missed') watcher.missed();
         else watcher.changed(...each);
       }
     }

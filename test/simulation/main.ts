@@ -1,14 +1,14 @@
-// npm run simulate -- --seeds N [--from S] [--workers N] [--json]: many seeds, and 1 as exit code where one fails.
+// npm run simulate -- --seeds N [--from S] [--engine memory|sqlite] [--workers N] [--json]: many seeds, and 1 as exit code where one fails.
 // npm run simulate -- --seed N: the history of one; where it fails, the shortest history that fails in the same way.
 
 import { parseArgs } from 'node:util';
-import { planOf } from './plan.ts';
+import { type EngineName, planOf } from './plan.ts';
 import { noSums, type Sums, simulateRange, simulateShared } from './range.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
 
 const usage =
-  'npm run simulate -- --seeds 200 [--from 1] [--workers 2] [--json], or: npm run simulate -- --seed 7';
+  'npm run simulate -- --seeds 200 [--from 1] [--engine sqlite] [--workers 2] [--json], or: npm run simulate -- --seed 7';
 
 function whole(name: string, given: string | undefined, fallback: number): number {
   const number = Number(given ?? fallback);
@@ -25,6 +25,7 @@ function read() {
         from: { type: 'string' },
         workers: { type: 'string' },
         seed: { type: 'string' },
+        engine: { type: 'string', default: 'memory' },
         json: { type: 'boolean' },
       },
     }).values;
@@ -41,6 +42,12 @@ process.on('SIGINT', () => {
 });
 
 const values = read();
+if (values.engine !== 'memory' && values.engine !== 'sqlite') {
+  console.error(`simulate: expected memory or sqlite for --engine, got ${values.engine}. ${usage}`);
+  process.exit(2);
+}
+const engine: EngineName = values.engine;
+const chosen = engine === 'memory' ? '' : ` --engine ${engine}`;
 process.exit(values.seed === undefined ? await many() : await one(whole('seed', values.seed, 1)));
 
 async function many(): Promise<number> {
@@ -60,7 +67,7 @@ async function many(): Promise<number> {
     }
     return !isInterrupted;
   };
-  const range = { from, to: from + seeds };
+  const range = { from, to: from + seeds, engine };
   sums = await (workers === 1
     ? simulateRange({ ...range, stride: 1 }, told)
     : simulateShared({ ...range, workers }, told));
@@ -85,13 +92,13 @@ async function many(): Promise<number> {
     );
   }
   for (const { seed, invariant, what } of failures)
-    console.error(`seed ${seed}: ${invariant}: ${what}\n  npm run simulate -- --seed ${seed}`);
+    console.error(`seed ${seed}: ${invariant}: ${what}\n  npm run simulate -- --seed ${seed}${chosen}`);
   if (isInterrupted) return 130;
   return failures.length === 0 ? 0 : 1;
 }
 
 async function one(seed: number): Promise<number> {
-  const plan = planOf(seed);
+  const plan = planOf(seed, engine);
   const outcome = await simulate(plan);
   console.log(outcome.history.join('\n'));
   const { violation, steps } = outcome;

@@ -41,8 +41,11 @@ export type NameActPlan = When &
 
 export type ActPlan = JobActPlan | NameActPlan;
 
+export type EngineName = 'memory' | 'sqlite';
+
 export interface Plan {
   readonly seed: number;
+  readonly engine: EngineName;
   /** How long things go wrong, s. After that all goes well, and all must end. */
   readonly seconds: number;
   readonly nodes: readonly NodePlan[];
@@ -52,7 +55,7 @@ export interface Plan {
   readonly faults: readonly FaultPlan[];
 }
 
-export function planOf(seed: number): Plan {
+export function planOf(seed: number, engine: EngineName = 'memory'): Plan {
   const random = new Random(seed, 'plan');
   const seconds = Math.round(random.long(20, 150));
   const nodes = Array.from({ length: random.pick([1, 2, 2, 3, 4]) }, (_, index): NodePlan => {
@@ -68,12 +71,13 @@ export function planOf(seed: number): Plan {
   const jobs = planJobs(seed, names, seconds, nodes.length);
   return {
     seed,
+    engine,
     seconds,
     nodes,
     names,
     jobs,
     acts: planActs(seed, jobs, names, seconds, nodes.length),
-    faults: planFaults(seed, seconds, nodes.length),
+    faults: planFaults(seed, engine, seconds, nodes.length),
   };
 }
 

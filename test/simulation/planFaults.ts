@@ -3,14 +3,16 @@
 // - A host crashes (`kill -9`), is told to stop (SIGTERM), has its event loop blocked, or is stopped as a whole (SIGSTOP).
 // - Between a host and the engine: requests and answers are lost, late or, where the engine's contract makes a call safe to
 //   repeat, doubled (link.ts). A host that gets no answer is told so after some seconds, as a driver would.
+// - SQLite's thread in a host ends, and is started again.
 // - The engine's disk is slow, or full: it refuses every write and has done nothing.
 // - The wall clock of the machine is set, forward or back. Its monotonic clock never is, and all processes of a machine see
 //   the same clocks: the engines here are of one machine, so skew between them is no fault that can be.
 
+import type { EngineName } from './plan.ts';
 import { Random } from './random.ts';
 
 export type FaultPlan = { readonly at: number; readonly ms: number } & (
-  | { readonly kind: 'crash' | 'stop' | 'block' | 'freeze'; readonly node: number }
+  | { readonly kind: 'crash' | 'stop' | 'block' | 'freeze' | 'threadEnd'; readonly node: number }
   | {
       readonly kind: 'partition';
       readonly node: number;
@@ -44,12 +46,13 @@ const kinds: readonly FaultKind[] = [
   'clockSet',
 ];
 
-export function planFaults(seed: number, seconds: number, nodes: number): FaultPlan[] {
+export function planFaults(seed: number, engine: EngineName, seconds: number, nodes: number): FaultPlan[] {
   const random = new Random(seed, 'faults');
   const count = random.pick([0, 2, 4, 8, 16]);
   // A few kinds at a time: together they go further than all of them a little.
-  const some = kinds.filter(() => random.chance(0.4));
-  const chosen = some.length === 0 ? kinds : some;
+  const all: readonly FaultKind[] = engine === 'sqlite' ? [...kinds, 'threadEnd'] : kinds;
+  const some = all.filter(() => random.chance(0.4));
+  const chosen = some.length === 0 ? all : some;
   return Array.from({ length: count }, (_, index) =>
     planFault(new Random(seed, `fault ${index}`), chosen, seconds, nodes),
   );

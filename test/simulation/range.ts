@@ -1,7 +1,7 @@
 // Many seeds, one after the other or shared out among processes of this machine: their sums, and which of them failed.
 
 import { fork } from 'node:child_process';
-import { planOf } from './plan.ts';
+import { type EngineName, planOf } from './plan.ts';
 import { simulate } from './simulation.ts';
 import type { Violation } from './witness.ts';
 
@@ -21,12 +21,12 @@ export const noSums = (): Sums => ({ seeds: 0, steps: 0, faults: {}, failures: [
 
 /** Seeds `from`, `from + stride`, … below `to`; `told` after each. */
 export async function simulateRange(
-  { from, to, stride }: { from: number; to: number; stride: number },
+  { from, to, stride, engine = 'memory' }: { from: number; to: number; stride: number; engine?: EngineName },
   told: (sums: Sums) => boolean,
 ): Promise<Sums> {
   const sums = noSums();
   for (let seed = from; seed < to; seed += stride) {
-    const { violation, steps, faults } = await simulate(planOf(seed));
+    const { violation, steps, faults } = await simulate(planOf(seed, engine));
     if (violation !== null) sums.failures.push({ seed, ...violation });
     add(sums, { seeds: 1, steps, faults, failures: [] });
     if (!told(sums)) break;
@@ -36,7 +36,7 @@ export async function simulateRange(
 
 /** The same by several processes. */
 export async function simulateShared(
-  { from, to, workers }: { from: number; to: number; workers: number },
+  { from, to, workers, engine }: { from: number; to: number; workers: number; engine: EngineName },
   told: (sums: Sums) => boolean,
 ): Promise<Sums> {
   const parts = new Map<number, Sums>();
@@ -49,7 +49,7 @@ export async function simulateShared(
     return sums;
   };
   const ends = Array.from({ length: workers }, (_, index) => {
-    const child = fork(import.meta.filename, [String(from + index), String(to), String(workers)]);
+    const child = fork(import.meta.filename, [String(from + index), String(to), String(workers), engine]);
     child.on('message', (sums: Sums) => {
       parts.set(index, sums);
       if (!told(total())) child.kill();
@@ -74,8 +74,9 @@ function add(sums: Sums, { seeds, steps, faults }: Omit<Sums, 'failures'> & { fa
 
 const isWorker = process.argv[1] === import.meta.filename && process.send !== undefined;
 if (isWorker) {
-  const [from = 1, to = 1, stride = 1] = process.argv.slice(2).map(Number);
+  const [from = 1, to = 1, stride = 1] = process.argv.slice(2, 5).map(Number);
+  const engine = process.argv[5] === 'sqlite' ? 'sqlite' : 'memory';
   process.on('SIGINT', () => {});
-  await simulateRange({ from, to, stride }, (sums) => process.send?.(sums) ?? false);
+  await simulateRange({ from, to, stride, engine }, (sums) => process.send?.(sums) ?? false);
   process.exit(0);
 }

@@ -10,10 +10,12 @@ import { Faults } from './faults.ts';
 import { History } from './history.ts';
 import { type Alterations, Host } from './host.ts';
 import { Life, type Wall } from './life.ts';
+import { MemoryStore } from './memoryStore.ts';
 import { latestMs, Network } from './network.ts';
 import type { Plan } from './plan.ts';
-import { Server } from './server.ts';
 import { slotProbe } from './slotProbe.ts';
+import { SqliteStore } from './sqliteStore.ts';
+import type { Store } from './store.ts';
 import { Timeline } from './timeline.ts';
 import { type Violation, Witness } from './witness.ts';
 import { Workload } from './workload.ts';
@@ -55,8 +57,9 @@ class Simulation {
   readonly #definitions;
   readonly #workload: Workload;
   readonly #hosts: Host[] = [];
+  readonly #starting = new Set<Promise<void>>();
   readonly #faults: Record<string, number> = {};
-  #server: Server | null = null;
+  #store: Store | null = null;
   #isCalm = false;
 
   constructor(plan: Plan, altered: Alterations) {
@@ -95,6 +98,7 @@ class Simulation {
     } finally {
       await this.#timeline.turn();
       this.#timeline.release();
+      this.#store?.close();
       process.off('unhandledRejection', thrown);
     }
     return {
@@ -107,12 +111,12 @@ class Simulation {
   }
 
   async #begin(): Promise<void> {
-    const memory: Engine = new MemoryEngine();
-    const engine = this.#altered.engine?.(memory) ?? memory;
-    await engine.open(this.#machine.clock);
-    this.#server = new Server(engine, this.#timeline, this.#network, this.#witness);
-    this.#witness.server = this.#server;
-    for (const { index } of this.#plan.nodes) await this.#restart(index);
+    this.#store = this.#openStore();
+    this.#witness.store = this.#store;
+    for (const { index } of this.#plan.nodes) {
+      this.#restart(index);
+      await this.#allStarted();
+    }
     this.#workload.begin();
     new Faults({
       ...{ timeline: this.#timeline, network: this.#network, wall: this.#wall, witness: this.#witness },
@@ -127,20 +131,33 @@ class Simulation {
     pulse();
   }
 
-  async #restart(node: number): Promise<void> {
+  #openStore(): Store {
+    const parts = { timeline: this.#timeline, network: this.#network, witness: this.#witness };
+    if (this.#plan.engine === 'sqlite') return new SqliteStore({ ...parts, seed: this.#plan.seed });
+    const memory: Engine = new MemoryEngine();
+    const engine = this.#altered.engine?.(memory) ?? memory;
+    return new MemoryStore({ ...parts, engine, clock: this.#machine.clock });
+  }
+
+  /** Within the step that begins it. */
+  #restart(node: number): void {
     const before = this.#hosts[node];
     if (before !== undefined && !before.loop.isDead) return;
     const { seed } = this.#plan;
     const host = new Host({
       ...{ seed, plan: this.#plan.nodes[node] as Plan['nodes'][number] },
       ...{ timeline: this.#timeline, wall: this.#wall, network: this.#network, machine: this.#machine },
-      ...{ server: this.#server as Server, processes: this.#processes, behaviour: this.#behaviour },
+      ...{ store: this.#store as Store, processes: this.#processes, behaviour: this.#behaviour },
       ...{ definitions: this.#definitions, witness: this.#witness, altered: this.#altered },
       patienceMs: patiencesMs[seed % 3] as number,
       happened: (fault) => this.#happened(fault),
     });
     this.#hosts[node] = host;
     if (before !== undefined) this.#history.add(`node${node} is started again`);
+    this.#starting.add(this.#started(host));
+  }
+
+  async #started(host: Host): Promise<void> {
     let isStarted = false;
     const started = host.processor.start().finally(() => {
       isStarted = true;
@@ -150,10 +167,19 @@ class Simulation {
     await started;
   }
 
+  async #allStarted(): Promise<void> {
+    if (this.#starting.size === 0) return;
+    const starting = [...this.#starting];
+    this.#starting.clear();
+    await Promise.all(starting);
+    await this.#timeline.settle();
+  }
+
   /** Steps until then, as long as nothing is broken. */
   async #through(seconds: number, until: () => boolean = () => false): Promise<void> {
     const end = this.#timeline.now + seconds * 1000;
     while (this.#witness.violation === null && !until() && (await this.#timeline.step(end))) {
+      await this.#allStarted();
       await this.#witness.check();
       if (this.#timeline.steps % 1000 === 0) await this.#timeline.turn();
       if (this.#timeline.steps > mostSteps)
@@ -168,7 +194,7 @@ class Simulation {
     await this.#through(0.001);
     const isUp = () => this.#hosts.every(({ isUp }) => isUp);
     await this.#through(stopSeconds, () => {
-      for (const { plan, loop } of this.#hosts) if (loop.isDead) void this.#restart(plan.index);
+      for (const { plan, loop } of this.#hosts) if (loop.isDead) this.#restart(plan.index);
       return isUp();
     });
     this.#must(isUp(), 'a stop ends', () => 'a processor that was told to stop has not');

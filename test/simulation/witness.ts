@@ -16,7 +16,7 @@ import { WriteInvariants } from './invariants/writes.ts';
 import type { Wall } from './life.ts';
 import type { Plan } from './plan.ts';
 import { JobRecord } from './record.ts';
-import type { Server, ServerWitness } from './server.ts';
+import type { Store, StoreWitness } from './store.ts';
 import type { Timeline } from './timeline.ts';
 
 /** An invariant that was broken: its name, and what was seen. */
@@ -24,6 +24,9 @@ export interface Violation {
   readonly invariant: string;
   readonly what: string;
 }
+
+/** What the engine answered to a call. */
+export type Answered = { readonly value: unknown } | { readonly error: unknown };
 
 /** A run of code, as the witness follows it. */
 export interface SeenAttempt {
@@ -44,7 +47,7 @@ export interface SeenAttempt {
 /** Longer than a message of an attempt is on its way. */
 const transitMs = 25;
 
-export class Witness implements ServerWitness {
+export class Witness implements StoreWitness {
   readonly plan: Plan;
   readonly timeline: Timeline;
   readonly wall: Wall;
@@ -57,7 +60,7 @@ export class Witness implements ServerWitness {
   violation: Violation | null = null;
   /** Since when nothing is wrong; Infinity: something is. Monotonic ms. */
   calmSince = 0;
-  server: Server | null = null;
+  store: Store | null = null;
   readonly #rows: RowInvariants;
   readonly #limits: LimitInvariants;
   readonly #writes: WriteInvariants;
@@ -98,11 +101,7 @@ export class Witness implements ServerWitness {
     this.#changed.add(id);
   }
 
-  asked(method: string, args: readonly unknown[]): void {
-    this.#writes.asked(method, args);
-  }
-
-  answered(method: string, args: readonly unknown[], answer: { value: unknown } | { error: unknown }): void {
+  answered(method: string, args: readonly unknown[], answer: Answered): void {
     this.#writes.answered(method, args, answer);
     this.#ticks.answered(method, args, answer);
     if (method === 'setPaused' && 'value' in answer) {
@@ -118,7 +117,7 @@ export class Witness implements ServerWitness {
       const changed = this.#changed;
       this.#changed = new Set();
       for (const id of changed) {
-        const row = await (this.server as Server).engine.get(id);
+        const row = await (this.store as Store).get(id);
         if (row !== null) await this.#see(row);
       }
       this.#limits.check();

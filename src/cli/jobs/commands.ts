@@ -6,6 +6,7 @@ import type { Surroundings } from './command.ts';
 import { addDoctor } from './doctor.ts';
 import { addInspect } from './inspect.ts';
 import { addList } from './list.ts';
+import { addMigrate } from './migrate.ts';
 import { addShow } from './show.ts';
 import { addStats } from './stats.ts';
 import { addStuck } from './stuck.ts';
@@ -22,6 +23,7 @@ export function addJobCommands(program: Command, surroundings: Surroundings): vo
     addStuck,
     addStats,
     addInspect,
+    addMigrate,
     addDoctor,
   ])
     add(program, surroundings);

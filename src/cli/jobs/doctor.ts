@@ -15,7 +15,7 @@ import { noLogger } from '../logger.ts';
 import { countOf, formatCount } from '../printable.ts';
 import { unstuckVersion } from '../version.ts';
 import { endsWith, examples, type Surroundings } from './command.ts';
-import { checkEngine, checkIsThere, engineOption, fileOf } from './engineFile.ts';
+import { checkEngine, checkIsThere, engineOption, fileOf, isPostgres, shown } from './engineFile.ts';
 import { jsonOption, pageOf } from './output.ts';
 import { table } from './table.ts';
 import { webhooksOf } from './webhookTarget.ts';
@@ -119,19 +119,21 @@ async function engineOf(name: string | undefined): Promise<Finding[]> {
     return [{ subject, verdict: 'absent', found: 'none named: --engine or UNSTUCK_ENGINE' }];
   try {
     const engine = checkEngine(name);
-    checkIsThere(engine);
+    await checkIsThere(engine);
     const startedAt = performance.now();
     const processor = new JobProcessor<Jobs>({ engine, jobs: {}, logger: noLogger });
     const counts = await processor.counts().finally(() => processor.stop().catch(() => {}));
     const jobs = Object.values(counts).reduce((sum, count) => sum + count, 0);
     const ms = Math.ceil(performance.now() - startedAt);
-    const kilobytes = formatCount(Math.ceil(statSync(fileOf(engine)).size / 1000));
+    const kilobytes = isPostgres(engine)
+      ? ''
+      : ` in ${formatCount(Math.ceil(statSync(fileOf(engine)).size / 1000))} kB`;
     return [
-      { subject, verdict: 'ok', found: `${engine} answers: opened and counted in ${ms} ms` },
+      { subject, verdict: 'ok', found: `${shown(engine)} answers: opened and counted in ${ms} ms` },
       {
         subject: 'jobs',
         verdict: 'ok',
-        found: `${countOf(jobs, 'job')} in ${kilobytes} kB, ${formatCount(counts.running)} running`,
+        found: `${countOf(jobs, 'job')}${kilobytes}, ${formatCount(counts.running)} running`,
       },
     ];
   } catch (error) {
@@ -141,6 +143,7 @@ async function engineOf(name: string | undefined): Promise<Finding[]> {
 
 function packages(): Finding[] {
   const uses = {
+    pg: 'jobs in PostgreSQL need it',
     '@duckdb/node-api': 'unstuck reconcile needs it',
     '@statelyai/inspect': 'the Stately Inspector needs it',
     '@opentelemetry/exporter-prometheus': 'metrics for Prometheus need it',

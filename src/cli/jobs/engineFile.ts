@@ -3,24 +3,47 @@
 
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { Option } from 'commander';
+import { schemaOf, versionAt } from '../../engines/postgres/setUp.ts';
 import { ConfigurationError, JobProcessor, type Jobs, type ProcessorOptions } from '../../index.ts';
 import { noLogger } from '../logger.ts';
 import { webhooksOf } from './webhookTarget.ts';
 
-export type EngineName = Extract<ProcessorOptions<Jobs>['engine'], `sqlite:${string}`>;
+type Postgres = `postgres://${string}` | `postgresql://${string}`;
+export type EngineName = Extract<ProcessorOptions<Jobs>['engine'], `sqlite:${string}` | Postgres>;
 
 export function engineOption(): Option {
-  return new Option('--engine <where>', 'where jobs are kept: sqlite:FILE').env('UNSTUCK_ENGINE');
+  return new Option('--engine <where>', 'where jobs are kept: sqlite:FILE or postgres://HOST/DATABASE').env(
+    'UNSTUCK_ENGINE',
+  );
+}
+
+export function isPostgres(engine: string): engine is Postgres {
+  return /^postgres(ql)?:\/\/./.test(engine);
+}
+
+/** As it may stand in a log: without its password. */
+export function shown(engine: EngineName): string {
+  if (!isPostgres(engine) || !URL.canParse(engine)) return isPostgres(engine) ? 'postgres://…' : engine;
+  const url = new URL(engine);
+  if (url.password !== '') url.password = '…';
+  url.searchParams.delete('password');
+  return decodeURI(url.href);
 }
 
 /** Memory is refused: what is in it cannot be reached from another process. */
 export function checkEngine(engine: string | undefined): EngineName {
-  if (engine !== undefined && /^sqlite:./.test(engine)) return engine as EngineName;
+  if (engine !== undefined && isPostgres(engine) && !URL.canParse(engine))
+    throw new ConfigurationError(
+      '--engine',
+      'a URL such as postgres://user@host:5432/database',
+      'one that cannot be read',
+    );
+  if (engine !== undefined && (/^sqlite:./.test(engine) || isPostgres(engine))) return engine as EngineName;
   const got = engine === undefined ? 'nothing' : JSON.stringify(engine);
   const file = engine === undefined || engine === 'memory' || engine.endsWith(':') ? 'jobs.db' : engine;
   throw new ConfigurationError(
     '--engine',
-    'sqlite:FILE',
+    'sqlite:FILE or postgres://HOST/DATABASE',
     got,
     `Give --engine sqlite:${file} or set UNSTUCK_ENGINE.`,
   );
@@ -31,7 +54,16 @@ export function fileOf(engine: EngineName): string {
 }
 
 /** Nothing is made, and no table is put into somebody else's database, because a name was mistyped. */
-export function checkIsThere(engine: EngineName): void {
+export async function checkIsThere(engine: EngineName): Promise<void> {
+  if (isPostgres(engine)) {
+    if ((await versionAt(engine)) > 0) return;
+    throw new ConfigurationError(
+      shown(engine),
+      `a schema ${schemaOf(engine)} with jobs`,
+      'none',
+      'Check --engine; unstuck work, unstuck submit and unstuck migrate make a new one.',
+    );
+  }
   const file = fileOf(engine);
   if (!existsSync(file)) {
     throw new ConfigurationError(
@@ -71,7 +103,7 @@ export async function withEngine<T>(
   use: (processor: JobProcessor<Jobs>, engine: EngineName) => Promise<T>,
 ): Promise<T> {
   const engine = checkEngine(name);
-  checkIsThere(engine);
+  await checkIsThere(engine);
   // What is ended from here is told as it would be by a worker.
   const webhooks = webhooksOf({}, process.env);
   const processor = new JobProcessor<Jobs>({ engine, jobs: {}, logger: noLogger, ...webhooks });

@@ -25,7 +25,7 @@ export function addInspect(program: Command, { interruption, ends }: Surrounding
     )
     .action(async ({ engine: name, port }: { engine?: string; port: number }) => {
       const engine = checkEngine(name);
-      checkIsThere(engine);
+      await checkIsThere(engine);
       const processor = new JobProcessor<Jobs>({
         engine,
         jobs: {},

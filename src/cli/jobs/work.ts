@@ -11,7 +11,7 @@ import { type Address, parseAddress, parsePort } from '../options.ts';
 import { countOf } from '../printable.ts';
 import { parseCount, parseGrace } from './arguments.ts';
 import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
-import { checkEngine, type EngineName, engineOption } from './engineFile.ts';
+import { checkEngine, type EngineName, engineOption, shown } from './engineFile.ts';
 import { loadRegistry } from './registry.ts';
 import { addWebhookOptions, type WebhookFlags, webhooksOf } from './webhookTarget.ts';
 
@@ -81,7 +81,9 @@ async function work(
     if (endpoint !== null) logger.info({ url: endpoint.url }, `metrics: ${endpoint.url}`);
     await processor.start();
     const names = Object.keys(jobs).join(', ');
-    logger.info(`working on ${engine}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`);
+    logger.info(
+      `working on ${shown(engine)}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`,
+    );
     await interruption.untilAsked();
     const { size } = processor.activeJobs;
     const rest =

@@ -51,11 +51,38 @@ export interface SqliteOptions {
   durability?: 'full' | 'normal';
 }
 
+/** What is used of a worker thread. */
+export interface DatabaseThread {
+  postMessage(message: unknown): void;
+  on(event: 'message', heard: (committed: Committed) => void): unknown;
+  once(event: 'message' | 'exit', heard: () => void): unknown;
+  once(event: 'error', heard: (error: Error) => void): unknown;
+  ref(): void;
+  unref(): void;
+}
+
+/** Where the database lives. A test may have it on simulated time. */
+export interface DatabasePlace {
+  start(order: OpenOrder): DatabaseThread;
+  wait(ms: number): Promise<unknown>;
+}
+
+const worker: DatabasePlace = {
+  start: (order) =>
+    new Worker(thread, {
+      workerData: order,
+      // node:sqlite prints one on Node 22.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    }),
+  wait: (ms) => pause(ms),
+};
+
 export class SqliteEngine implements Engine {
   readonly name = 'sqlite';
   readonly #order: OpenOrder;
   #clock: Clock | null = null;
-  #worker: Worker | null = null;
+  readonly #place: DatabasePlace;
+  #worker: DatabaseThread | null = null;
   #opening: Promise<void> | null = null;
   /** Transactions so far: with durability `full` each is one fsync. */
   commits = 0;
@@ -66,7 +93,8 @@ export class SqliteEngine implements Engine {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #watchers = new Set<Watcher>();
 
-  constructor({ path, durability = 'full' }: SqliteOptions) {
+  constructor({ path, durability = 'full' }: SqliteOptions, place: DatabasePlace = worker) {
+    this.#place = place;
     this.#order = { path: resolve(path), durability, boot: bootId(), holder: newHolder() };
   }
 
@@ -82,11 +110,7 @@ export class SqliteEngine implements Engine {
   }
 
   async #start(): Promise<void> {
-    const worker = new Worker(thread, {
-      workerData: this.#order,
-      // node:sqlite prints one on Node 22.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    });
+    const worker = this.#place.start(this.#order);
     this.#worker = worker;
     const opened = Promise.withResolvers<void>();
     let reason = new EngineError(`${this.#order.path}: the thread of its engine has ended`);
@@ -119,7 +143,7 @@ export class SqliteEngine implements Engine {
     this.#flush();
     this.#worker = null;
     this.#opening = null;
-    const gone = new Promise((resolve) => worker.once('exit', resolve));
+    const gone = new Promise<void>((resolve) => worker.once('exit', resolve));
     worker.ref();
     worker.postMessage('close');
     await gone;
@@ -240,7 +264,7 @@ export class SqliteEngine implements Engine {
   async lapsed(): Promise<StoredJob[]> {
     const { jobs, isSure } = await this.#call('lapsed');
     if (isSure) return jobs.map(fromRow);
-    await pause(lookAgainMs);
+    await this.#place.wait(lookAgainMs);
     return (await this.#call('lapsed')).jobs.map(fromRow);
   }
 

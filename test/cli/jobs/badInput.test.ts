@@ -22,7 +22,10 @@ const all: Record<string, string[]> = {
 };
 
 const cases: Record<string, { args: string[]; says: RegExp }> = {
-  'no engine': { args: ['list'], says: /--engine: expected sqlite:FILE, got nothing\. .*UNSTUCK_ENGINE/ },
+  'no engine': {
+    args: ['list'],
+    says: /--engine: expected sqlite:FILE or postgres:\/\/HOST\/DATABASE, got nothing\. .*UNSTUCK_ENGINE/,
+  },
   'an engine in memory': {
     args: ['work', registry, '--engine', 'memory'],
     says: /got "memory"\. Give --engine sqlite:/,

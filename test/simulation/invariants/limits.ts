@@ -20,7 +20,7 @@ export class LimitInvariants {
     else this.#alive.add(record);
     if (row.state !== 'running' || before === null || before.attempt === row.attempt) return;
     const plan = this.#witness.plan.names.find(({ name }) => name === row.name);
-    if (plan?.limits.rate !== undefined) this.#began(row.name, plan.limits.rate);
+    if (plan?.limits.rate !== undefined) this.#began(row.name, plan.limits.rate, row.startedAt as number);
     if (plan?.limits.inOrder === true) this.#checkOrder(record);
   }
 
@@ -50,8 +50,8 @@ export class LimitInvariants {
     this.#starts = new Map();
   }
 
-  #began(name: string, { starts, seconds }: { starts: number; seconds: number }): void {
-    const now = this.#witness.wallNow;
+  /** By what is stored of it: an attempt begins a message later. */
+  #began(name: string, { starts, seconds }: { starts: number; seconds: number }, now: number): void {
     const within = (this.#starts.get(name) ?? []).filter((at) => at > now - seconds * 1000);
     within.push(now);
     this.#starts.set(name, within);

@@ -70,7 +70,7 @@ export class RowInvariants {
     row: StoredJob,
     broken: (invariant: string, what: string) => void,
   ): Promise<void> {
-    const { paused, wallNow, server } = this.#witness;
+    const { paused, wallNow, store } = this.#witness;
     const { state } = row;
     if (state === 'running') {
       if (paused.has(row.name)) broken('a paused name starts nothing', `${row.name} is paused`);
@@ -88,7 +88,7 @@ export class RowInvariants {
     if (row.token !== null || row.endedAt === null)
       broken('a final job has no attempt', `token ${row.token !== null}, ended ${row.endedAt}`);
     const rows: { chunk: number }[] = [];
-    for await (const each of server?.engine.rows(row.id) ?? []) rows.push(JSON.parse(each));
+    for await (const each of store?.rows(row.id) ?? []) rows.push(JSON.parse(each));
     const chunks = rows.map(({ chunk }) => chunk);
     if (chunks.length !== row.chunks || chunks.some((chunk, index) => chunk !== index + 1))
       broken('what is appended is there once and in order', `[${chunks}] after ${row.chunks} chunks`);

@@ -1,7 +1,7 @@
 // A schedule ticks each of its times once, whoever ticks it.
 
 import type { NewJob, StoredSchedule } from '../../../src/engines/engine.ts';
-import type { Witness } from '../witness.ts';
+import type { Answered, Witness } from '../witness.ts';
 
 export class TickInvariants {
   readonly #witness: Witness;
@@ -12,7 +12,7 @@ export class TickInvariants {
     this.#witness = witness;
   }
 
-  answered(method: string, args: readonly unknown[], answer: { value: unknown } | { error: unknown }): void {
+  answered(method: string, args: readonly unknown[], answer: Answered): void {
     if (method === 'removeSchedule') this.#ticks.delete(args[0] as string);
     if (method !== 'storeSchedule' || !('value' in answer) || answer.value === null) return;
     const [schedule, , jobs] = args as [StoredSchedule, string | null, readonly NewJob[]];

@@ -1,48 +1,57 @@
-// The token fences every write: what comes with one that is not the job's own is refused, and changes nothing.
+// The token fences every write: what comes with one that is not the job's own is refused. Which one that is, is kept here, from
+// what the engine has answered.
 
-import { StaleAttemptError, type StoredJob } from '../../../src/engines/engine.ts';
-import type { Witness } from '../witness.ts';
+import { StaleAttemptError } from '../../../src/engines/engine.ts';
+import type { Answered, Witness } from '../witness.ts';
 
 interface Write {
   readonly id: string;
   readonly token: string | null;
-  /** Null: it is refused without one too. */
-  readonly isAnyToken: boolean;
+}
+
+interface Token {
+  readonly id: string;
+  readonly token: string | null;
 }
 
 export class WriteInvariants {
   readonly #witness: Witness;
-  #before: StoredJob | null = null;
+  /** By job; null: it has none, at rest or at its end. */
+  readonly #tokens = new Map<string, string | null>();
 
   constructor(witness: Witness) {
     this.#witness = witness;
   }
 
-  asked(method: string, args: readonly unknown[]): void {
+  answered(method: string, args: readonly unknown[], answer: Answered): void {
     const write = writeOf(method, args);
-    this.#before = write === null ? null : (this.#witness.records.get(write.id)?.row ?? null);
+    if (write !== null) this.#check(method, write, answer);
+    if (!('value' in answer)) return;
+    if (method === 'claim')
+      for (const { id, token } of answer.value as readonly Token[]) this.#tokens.set(id, token);
+    if (write !== null && method === 'settle') this.#tokens.set(write.id, null);
+    if (write !== null && method === 'adopt') this.#tokens.set(write.id, answer.value as string);
   }
 
-  answered(method: string, args: readonly unknown[], answer: { value: unknown } | { error: unknown }): void {
-    const write = writeOf(method, args);
-    const before = this.#before;
-    if (write === null) return;
+  #check(method: string, { id, token }: Write, answer: Answered): void {
+    const { label } = this.#witness.records.get(id) ?? {};
     // Who adopts a job changes its token, which is no news.
-    this.#witness.changed(write.id);
-    if (before === null || write.isAnyToken || before.token === write.token) return;
-    const { label } = this.#witness.records.get(write.id) ?? {};
-    if (!('error' in answer && answer.error instanceof StaleAttemptError))
+    this.#witness.changed(id);
+    if ((this.#tokens.get(id) ?? null) === token) return;
+    if ('error' in answer && answer.error instanceof StaleAttemptError)
+      this.#witness.history.add(`${label} ${method} refused: an old token`);
+    else if ('value' in answer)
       this.#witness.broken(
         'a stale write is refused',
         `${method} of ${label} came with an old token, and was taken`,
       );
-    else this.#witness.history.add(`${label} ${method} refused: an old token`);
   }
 }
 
 function writeOf(method: string, args: readonly unknown[]): Write | null {
-  if (method === 'checkpoint') return { ...(args[0] as { id: string; token: string }), isAnyToken: false };
+  if (method === 'checkpoint') return args[0] as { id: string; token: string };
   if (method !== 'settle' && method !== 'adopt' && method !== 'recordIntent') return null;
   const [id, token] = args as [string, string | null];
-  return { id, token, isAnyToken: method === 'recordIntent' && token === null };
+  // On behalf of whoever holds it.
+  return method === 'recordIntent' && token === null ? null : { id, token };
 }
