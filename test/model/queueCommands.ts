@@ -223,9 +223,5 @@ export const anyCommands = fc.commands(
     prune,
     trouble,
   ],
-<<<<<<< HEAD
   { maxCommands: 50, size: 'max' },
-=======
-  { maxCommands: 40 },
->>>>>>> helper-g
 );
