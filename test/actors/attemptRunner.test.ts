@@ -1,5 +1,6 @@
 // What runs inside a child, with the channel in our hands: what it says, when it leaves, and what it no longer says.
 
+import { trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AttemptRunner } from '../../src/actors/isolation/attemptRunner.ts';
 import type { ChildMessage, HostMessage, Sign } from '../../src/actors/isolation/protocol.ts';
@@ -7,6 +8,8 @@ import type { ChildMessage, HostMessage, Sign } from '../../src/actors/isolation
 declare global {
   /** What the job of a test waits for. */
   var goOn: (() => void) | undefined;
+  /** What a module of a test says of itself. */
+  var seen: unknown[];
 }
 
 const said: ChildMessage[] = [];
@@ -22,6 +25,7 @@ beforeEach(() => {
   for (const list of [said, left, signs]) list.length = 0;
   sent = [];
   globalThis.goOn = undefined;
+  globalThis.seen = [];
   runner = new AttemptRunner({
     post(message, onSent) {
       said.push(message);
@@ -43,13 +47,13 @@ const job = (body: string) =>
 const waits = 'await new Promise((resolve) => globalThis.goOn = resolve);';
 const untilItWaits = () => vi.waitFor(() => expect(globalThis.goOn).toBeDefined());
 
-function start(url: string, stays = false, trace: string | null = null): void {
+function start(url: string, stays = false, trace: string | null = null, logLevel = 'info'): void {
   const attempt = { jobId: 'id', name: 'job', attempt: 1, token: 't', input: 'null', checkpoint: null };
   runner.receive({
     type: 'start',
     module: url,
     beatMs: 1000,
-    logLevel: 'info',
+    logLevel,
     stays,
     attempt: { ...attempt, chunkSize: 1, trace },
   });
@@ -79,6 +83,28 @@ test('it leaves when its outcome is on its way, and beats until then', async () 
   expect(left).toEqual([0]);
 });
 
+test('it begins with a sign of life, to its host and to its watchdog', () => {
+  start(job('return 7'));
+  expect(said).toEqual([{ type: 'heartbeat' }]);
+  expect(signs).toEqual(['beat']);
+});
+
+test('one that rests does not beat, nor hears that its last attempt is asked to stop', async () => {
+  start(job('seen.push(signal); return 7'), true);
+  await outcome();
+  expect(vi.getTimerCount()).toBe(0);
+  runner.receive({ type: 'ask', reason: 'too late' });
+  expect(seen).toMatchObject([{ aborted: false }]);
+  expect(signs.at(-1)).toBe('over');
+});
+
+test('its log has the level of its host, and nothing of its process', async () => {
+  start(job('log.info("too little"); log.warn("enough"); return 7'), false, null, 'warn');
+  await outcome();
+  const lines = said.flatMap((message) => (message.type === 'log' ? [JSON.parse(message.line)] : []));
+  expect(lines).toEqual([{ level: 40, time: expect.any(Number), msg: 'enough' }]);
+});
+
 test('one that stays rests, and ends with what its job left behind', async () => {
   start(job('return 7'), true);
   await outcome();
@@ -96,7 +122,9 @@ test('one that was asked to stop does not stay, and tells the job why', async ()
   globalThis.goOn?.();
   await outcome();
   expect(said).toContainEqual({ type: 'acknowledged' });
-  expect(outcomes()).toMatchObject([{ type: 'failed', failure: { message: 'cancel' }, stays: false }]);
+  expect(outcomes()).toMatchObject([
+    { type: 'failed', failure: { name: 'AbortError', message: 'cancel' }, stays: false },
+  ]);
 });
 
 test('what nobody catches fails the attempt; what its code says after that is not heard', async () => {
@@ -112,6 +140,7 @@ test('what nobody catches fails the attempt; what its code says after that is no
 test('before its first attempt it only leaves', () => {
   runner.uncaught(new Error('no attempt'));
   runner.receive({ type: 'ask', reason: 'nobody' });
+  runner.receive({ type: 'pace', beatMs: 10 });
   runner.receive({ type: 'checkpoint.saved', error: null } satisfies HostMessage);
   expect(left).toEqual([1]);
   expect(said).toEqual([]);
@@ -134,7 +163,8 @@ test.each([
 );
 
 test('a job that was compiled to CommonJS is found behind one more default', async () => {
-  start(module('export default { __esModule: true, default: { run: () => "compiled" } }'));
+  // The test runner takes the one default off by itself, but for this ending.
+  start(`${module('export default { __esModule: true, default: { run: () => "compiled" } }')}#.mjs`);
   await outcome();
   expect(outcomes()).toMatchObject([{ type: 'completed', result: '"compiled"' }]);
 });
@@ -144,6 +174,17 @@ test('a module can be loaded ahead, one that does not load too', async () => {
   start(job('return 7'));
   await outcome();
   expect(outcomes()).toMatchObject([{ type: 'completed' }]);
+});
+
+test('an attempt waits for the module that is being loaded ahead', async () => {
+  const slow = 'await new Promise((resolve) => globalThis.goOn = resolve); seen.push("ahead")';
+  runner.receive({ type: 'warm', module: module(slow) });
+  start(module('seen.push("job"); export default { run: () => 7 }'));
+  await untilItWaits();
+  expect(seen).toEqual([]);
+  globalThis.goOn?.();
+  await outcome();
+  expect(seen).toEqual(['ahead', 'job']);
 });
 
 test('what the code of an attempt that is over still says is no sign of life', async () => {
@@ -178,10 +219,14 @@ test('signs of life by hand are gathered, and it beats at the pace that it is to
   } finally {
     performance.now = now;
   }
-  runner.receive({ type: 'pace', beatMs: 10 });
-  const before = beats();
-  vi.advanceTimersByTime(100);
-  expect(beats()).toBe(before + 10);
+  for (const beatMs of [10, 500]) {
+    const before = beats();
+    runner.receive({ type: 'pace', beatMs });
+    // At once: the last beat may be longer ago than a beat is now.
+    expect(beats()).toBe(before + 1);
+    vi.advanceTimersByTime(10 * beatMs);
+    expect(beats()).toBe(before + 11);
+  }
 });
 
 test('one whose attempt is traced leaves when its spans are exported', async () => {
@@ -190,6 +235,17 @@ test('one whose attempt is traced leaves when its spans are exported', async () 
   sent[0]?.();
   expect(left).toEqual([]);
   await vi.waitFor(() => expect(left).toEqual([0]));
+});
+
+test('one that stays has its spans exported too', async () => {
+  const forceFlush = async () => void seen.push('flushed');
+  trace.setGlobalTracerProvider({ getTracer: () => expect.unreachable(), forceFlush } as never);
+  try {
+    start(job('return 7'), true, '{}');
+    await vi.waitFor(() => expect(seen).toEqual(['flushed']));
+  } finally {
+    trace.disable();
+  }
 });
 
 test('how many items there are is told before the first chunk', async () => {
@@ -225,6 +281,15 @@ test('a checkpoint that is refused fails the attempt', async () => {
   expect(outcomes()).toMatchObject([{ type: 'failed', failure: { message: 'stale' } }]);
 });
 
+test('an answer to a checkpoint of the attempt before it is nothing to it', async () => {
+  start(job(`${waits} return 7`), true);
+  await untilItWaits();
+  for (const error of [null, 'stale']) runner.receive({ type: 'checkpoint.saved', error });
+  globalThis.goOn?.();
+  await outcome();
+  expect(outcomes()).toMatchObject([{ type: 'completed' }]);
+});
+
 test('an attempt that is over saves nothing more', async () => {
   start(
     module(`export default {
@@ -254,4 +319,16 @@ test('so is more text than that, and they are counted with the outcome at the la
   expect(logged()).toHaveLength(3);
   expect(logged().at(-1)).toBe('1 log lines were dropped: too many');
   expect(said.findIndex(isOutcome)).toBe(said.length - 1);
+});
+
+test('just as much text as that is not too much', async () => {
+  const line = (msg: string) => `${JSON.stringify({ level: 30, time: Date.now(), msg })}\n`;
+  const rest = 8 * 2 ** 20 - line('x').length - line('').length;
+  start(job(`for (const count of [1, ${rest}, 1]) log.info("x".repeat(count))`));
+  await outcome();
+  expect(logged().map(({ length }) => length)).toEqual([
+    1,
+    rest,
+    '1 log lines were dropped: too many'.length,
+  ]);
 });

@@ -34,8 +34,16 @@ const runs: Launch = (_, given) => {
   return handle;
 };
 
+/** As the real clock, it takes only what it gave. */
+class StrictClock extends SimulatedClock {
+  override clearTimeout(timer: unknown): void {
+    if (timer === null) expect.unreachable();
+    super.clearTimeout(timer);
+  }
+}
+
 beforeEach(() => {
-  clock = new SimulatedClock();
+  clock = new StrictClock();
   heard = [];
   failures = [];
   told = [];
@@ -191,6 +199,14 @@ test('the last of its signs of life is not told after its end', async () => {
   expect(lived).toBe(1);
 });
 
+test('nor after that of its chart', async () => {
+  const { job } = begin();
+  port.heartbeat();
+  port.heartbeat();
+  job.stop();
+  expect(clock.pending).toBe(0);
+});
+
 test('no sign of life follows the end', async () => {
   const { job } = begin();
   port.heartbeat();
@@ -230,8 +246,7 @@ test('a checkpoint of an attempt that is no longer the job’s own is refused, a
 test('nothing is taken once it could not be proven ended, and its end is heard', async () => {
   const { command } = begin();
   command({ type: 'stop.refuse' });
-  port.heartbeat();
-  port.heartbeat();
+  for (let beats = 0; beats < 3; beats += 1) port.heartbeat();
   await expect(port.checkpoint('1', [], 1)).rejects.toThrow(new StaleAttemptError('job', 'checkpoint'));
   port.ended({ kind: 'completed', result: '7' });
   expect(lived).toBe(0);

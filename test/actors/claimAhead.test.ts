@@ -225,7 +225,7 @@ async function aheadAfter(tookMs: readonly number[], limits: Record<string, Name
   const ahead = claimAhead(limits);
   const claimOne = async () => {
     const claimed = ahead.claim(1);
-    await clock.advance(0.02);
+    await clock.advance(Math.max(20, 2 * commitMs) / 1000);
     expect((await claimed).map(({ name }) => name)).toEqual(['job']);
   };
   await claimOne();
@@ -233,8 +233,7 @@ async function aheadAfter(tookMs: readonly number[], limits: Record<string, Name
   await claimOne();
   expect(claims.map(({ limit }) => limit)).toEqual([1, 1]);
   expect(claims[0]?.ahead).toBe(0);
-  expect(ahead.size).toBe(claims[1]?.ahead);
-  return { ahead, count: ahead.size };
+  return { ahead, count: claims[1]?.ahead ?? expect.unreachable() };
 }
 
 const times = (count: number, ms: number) => Array<number>(count).fill(ms);
@@ -260,6 +259,34 @@ test.each([
   commitMs = ms;
   const { ahead, count: asked } = await aheadAfter(times(40, 1));
   expect(asked).toBe(count);
+  await ahead.close();
+});
+
+test.each([
+  // A claim of 200 ms counts for one of 40: as many as start within three of these.
+  [200, 400, 24],
+  // One of a second for 200 ms: but no more than start within half of the time that they may wait.
+  [1000, 4000, 200],
+])('of claims that are slow, of %d ms, more are claimed ahead', async (ms, attempts, count) => {
+  commitMs = ms;
+  const { ahead, count: asked } = await aheadAfter(times(attempts, 1));
+  expect(asked).toBe(count);
+  await ahead.close();
+});
+
+test('a claim at the same moment as the last says nothing of how many attempts end', async () => {
+  await clock.advance(10);
+  const ahead = claimAhead();
+  for (const slots of [[1, 1], [1]]) {
+    const claimed = Promise.all(slots.map((limit) => ahead.claim(limit)));
+    await clock.advance(0.02);
+    await claimed;
+    for (const ms of times(40, 1)) ahead.attemptTook(ms);
+  }
+  const claimed = ahead.claim(1);
+  await clock.advance(0.02);
+  await claimed;
+  expect(claims.map((claim) => claim.ahead)).toEqual([0, 0, 40]);
   await ahead.close();
 });
 

@@ -11,6 +11,7 @@ export class FakeChild implements Child {
   readonly done: unknown[] = [];
   listener: ChildListener | null = null;
   isCleanNow = true;
+  diesAtOnce = true;
   readonly #gone = Promise.withResolvers<void>();
   readonly gone = this.#gone.promise;
   closed = this.gone;
@@ -36,6 +37,9 @@ export class FakeChild implements Child {
   }
   kill(): void {
     this.done.push('kill');
+    if (this.diesAtOnce) this.die();
+  }
+  die(): void {
     this.#gone.resolve();
   }
   isClean(): boolean {

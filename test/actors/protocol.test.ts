@@ -38,7 +38,7 @@ test.each([
     { name: 'Error', message: 'no', retryable: false },
   ],
 ])('%o, thrown, is a failure that can be stored', (thrown, failure) => {
-  expect(toFailure(thrown)).toEqual(failure);
+  expect(toFailure(thrown)).toStrictEqual(failure);
 });
 
 test('an error whose fields throw when they are read is to be retried as any other', () => {

@@ -145,6 +145,21 @@ test('of one that is gone or ended no timer is left', async () => {
   expect(started.map(({ done }) => done)).toEqual([['kill'], ['kill']]);
 });
 
+test('a close waits until those that it ends are gone', async () => {
+  const kept = spares(1);
+  kept.fill();
+  const [child] = started;
+  Object.assign(child ?? expect.unreachable(), { diesAtOnce: false });
+  let isClosed = false;
+  const closed = kept.close().then(() => {
+    isClosed = true;
+  });
+  await new Promise(setImmediate);
+  expect([isEnded(child), isClosed]).toEqual([true, false]);
+  child?.die();
+  await closed;
+});
+
 test('a close waits until no handle is left of those that are gone', async () => {
   const kept = spares(0);
   const child = kept.take(null) as FakeChild;

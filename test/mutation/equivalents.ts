@@ -166,4 +166,40 @@ export const equivalents: readonly Equivalent[] = [
     mutator: 'OptionalChaining',
     reason: 'what has no such method would throw, and what is thrown here is passed over',
   },
+  {
+    file: 'src/actors/isolation/spares.ts',
+    line: 'this.#closing.delete(child.closed)',
+    mutator: 'ArrowFunction',
+    reason: 'what is closed is not waited for, kept or not: it is memory that is spared',
+  },
+  {
+    file: 'src/actors/isolation/attemptRunner.ts',
+    line: '#isLeaving = false;',
+    mutator: 'BooleanLiteral',
+    reason: 'is set when the attempt is over, and read only after that',
+  },
+  {
+    file: 'src/actors/isolation/attemptRunner.ts',
+    line: 'if (code === undefined) return;',
+    mutator: 'ConditionalExpression',
+    reason: 'narrows the type: the attempt has failed by then, and what it says after that is not heard',
+  },
+  {
+    file: 'src/actors/isolation/jsonLines.ts',
+    line: '} catch {',
+    mutator: 'BlockStatement',
+    reason: 'what returns nothing returns undefined',
+  },
+  {
+    file: 'src/actors/isolation/outputLines.ts',
+    line: "const [first = '', ...rest] = text.split(",
+    mutator: 'StringLiteral',
+    reason: 'narrows the type: a text that is split has one part at least',
+  },
+  {
+    file: 'src/actors/isolation/outputLines.ts',
+    line: "new StringDecoder('utf8')",
+    mutator: 'StringLiteral',
+    reason: 'where no encoding is named it is this one',
+  },
 ];

@@ -15,7 +15,7 @@ export default {
   // Not in the checkout, where a second copy of its configuration would stop the linter.
   tempDirName: join(tmpdir(), 'unstuck-stryker'),
   // A mutant that waits for ever is found; one that a busy machine slows down is not taken for it.
-  timeoutMS: 20_000,
+  timeoutMS: 10_000,
   ignorePatterns: ['docs', 'dist', 'bench', 'reconciled', 'coverage'],
   // Types are checked by `npm run types`; a mutant that would not compile is a mutant all the same.
   disableTypeChecks: false,

@@ -56,7 +56,7 @@ class RunningAttempt {
   readonly #aborter = new AbortController();
   #beats: NodeJS.Timeout;
   #saving: PromiseWithResolvers<void> | null = null;
-  #sentAt = -Infinity;
+  #sentAt = 0;
   #lines = 0;
   #bytes = 0;
   #dropped = 0;
@@ -204,7 +204,7 @@ class RunningAttempt {
 /** A CommonJS file that was compiled from TypeScript wraps its default in one more. */
 function defaultExport(module: { default?: JobCode | { __esModule?: boolean; default?: JobCode } }) {
   const exported = module.default;
-  return exported !== undefined && '__esModule' in Object(exported)
+  return '__esModule' in Object(exported)
     ? (exported as { default?: JobCode }).default
     : (exported as JobCode | undefined);
 }

@@ -50,7 +50,7 @@ export class Spares {
   /** A used one of this owner (null: none), else one that is ready or on its way to be, else a new one, if one can be started. */
   take(owner: string | null): Child {
     const now = surroundings();
-    const used = owner === null ? undefined : this.#takeRested(owner, now);
+    const used = this.#takeRested(owner, now);
     if (used !== undefined) return used;
     let found: Child | null = null;
     for (const [child, then] of this.#fresh) {
@@ -100,7 +100,7 @@ export class Spares {
   }
 
   /** The last that came back: the others may fall idle. */
-  #takeRested(owner: string, now: string): Child | undefined {
+  #takeRested(owner: string | null, now: string): Child | undefined {
     for (const [child, rested] of [...this.#rested].reverse()) {
       if (rested.owner !== owner) continue;
       if (rested.surroundings !== now) {
