@@ -34,7 +34,7 @@ export function createDueTimer(clock: Clock, host: DueTimerHost) {
         const next = await host.nextDueAt();
         // What is still due after it was seen to could not be stored: not at once again.
         if (next === null) pause = null;
-        else pause = next > clock.now() ? next - clock.now() : isDue ? 1000 : 1;
+        else pause = next > clock.now() ? next - clock.now() : isDue ? 1000 : 0;
       } catch (error) {
         host.failed(error);
       }

@@ -3,7 +3,7 @@
 
 import { AssertionError } from 'node:assert';
 import type { StopRecord } from '../machines/ladder.ts';
-import type { JobState, TimeoutKind } from '../machines/states.ts';
+import { isFinal, type JobState, jobStates, type TimeoutKind } from '../machines/states.ts';
 import type { Job } from '../runtime/job.ts';
 import type { JobStatus, JobTransition } from '../runtime/status.ts';
 
@@ -65,7 +65,8 @@ async function statusOf(subject: Subject): Promise<JobStatus> {
 
 /** Went through these states and no others, in this order, so far. */
 export async function checkGone(subject: Subject, given: readonly (PathStep | PathText)[]): Promise<Check> {
-  const steps = given.flatMap((step) => step.split(' → '));
+  const steps = given.flatMap((step) => step.split(/ (?:→|->) /));
+  for (const step of steps) checkState(step.replace(/ \(.*$/, ''));
   const { id, name, history } = await statusOf(subject);
   const actual = stepsOf(history);
   const fits = (index: number) => {
@@ -86,8 +87,22 @@ export async function checkGone(subject: Subject, given: readonly (PathStep | Pa
   };
 }
 
+/** A word that is no state would be there never, and `not` of it always. */
+function checkState(state: string, known: readonly JobState[] = jobStates): void {
+  if (!known.includes(state as JobState))
+    throw new TypeError(`expected one of ${known.join(', ')}, got ${JSON.stringify(state)}`);
+}
+
+function checkFields(expected: object, known: readonly string[]): void {
+  for (const field of Object.keys(expected))
+    if (!known.includes(field))
+      throw new TypeError(`expected one of ${known.join(', ')}, got ${JSON.stringify(field)}`);
+}
+
 /** Is in this final state, with these facts. */
 export async function checkEnd(subject: Subject, state: JobState, expected: ExpectedEnd): Promise<Check> {
+  checkState(state, jobStates.filter(isFinal));
+  checkFields(expected, ['timeout', 'attempt', 'reason', 'failure']);
   const status = await statusOf(subject);
   const facts: Record<string, [expected: unknown, actual: unknown, fits: boolean]> = {
     state: [state, status.state, status.state === state],
@@ -115,8 +130,10 @@ export async function checkEnd(subject: Subject, state: JobState, expected: Expe
 /** Each attempt that had to be stopped was proven over; there was one; the last on this rung, where it is named. */
 export async function checkProvenStopped(
   subject: Subject,
-  { rung }: { rung?: StopRecord['rung'] } = {},
+  expected: { rung?: StopRecord['rung'] } = {},
 ): Promise<Check> {
+  checkFields(expected, ['rung']);
+  const { rung } = expected;
   const { id, name, history } = await statusOf(subject);
   const stops = history.flatMap(({ stop }) => (stop === undefined ? [] : [stop]));
   const last = stops.at(-1);

@@ -32,9 +32,9 @@ interface Kill {
 
 /**
  * Runs a job undisturbed, then killed before and after the acknowledgement of each of its checkpoints and resumed, and
- * compares results and rows: `await checkResumes(invoices, { customers })`. Each attempt of a job with a `module` imports its
- * file anew, so that what it keeps in a variable is missed. Rejects with the chunk and what differs. Take a small input: of n
- * chunks there are 2 n runs.
+ * compares results and rows: `await checkResumes(invoices, { customers })`. With `freshModules: true` each attempt imports the
+ * job's file anew, so that what it keeps in a variable is missed. Rejects with the chunk and what differs. Take a small input: of
+ * n chunks there are 2 n runs.
  */
 export async function checkResumes<D extends Jobs[string]>(
   definition: D,
@@ -43,7 +43,6 @@ export async function checkResumes<D extends Jobs[string]>(
   const job = comparedJob(definition, input, options);
   const runtime = await new TestProcessor<Jobs>({
     jobs: { [subjectName]: job.definition as JobDefinition },
-    freshModules: job.definition.module !== undefined,
     ...job.machine,
     logLevel: 'silent',
   }).start();

@@ -104,6 +104,7 @@ export class Faults {
   plan<N extends FaultName>(name: N, options: FaultOptions[N]): Fault {
     if (!names.includes(name))
       throw new ConfigurationError('fault', `one of ${names.join(', ')}`, describeValue(name));
+    checkOptions(name, options);
     const planned = new PlannedFault(name, placeOf(options), this.#actOf(name, options));
     this.#planned.push(planned);
     return planned;
@@ -179,7 +180,33 @@ export class Faults {
 
 /** Seconds, below 0 too. Throws ConfigurationError. */
 export function toJump(field: string, by: Duration): number {
-  return typeof by === 'number' && by < 0 ? -toSeconds(field, -by) : toSeconds(field, by);
+  if (typeof by === 'number' && by < 0) return -toSeconds(field, -by);
+  return typeof by === 'string' && by.startsWith('-')
+    ? -toSeconds(field, by.slice(1) as Duration)
+    : toSeconds(field, by);
+}
+
+/** Of `steps()`. Throws ConfigurationError. */
+export function checkPoints(at: readonly Point[]): void {
+  if (Array.isArray(at) && at.length > 0 && at.every((point) => points.includes(point))) return;
+  throw new ConfigurationError('at', `some of ${points.join(', ')}`, describeValue(at));
+}
+
+/** What a fault can be told beside its place. */
+const options: Record<FaultName, readonly string[]> = {
+  hang: ['as'],
+  crash: ['of', 'signal', 'exitCode'],
+  fail: ['error'],
+  loseLease: [],
+  slowHeartbeat: ['every'],
+  clockJump: ['by'],
+};
+
+function checkOptions(name: FaultName, given: object): void {
+  const known = ['job', 'attempt', 'chunk', 'at', ...options[name]];
+  for (const field of Object.keys(given))
+    if (!known.includes(field))
+      throw new ConfigurationError(`${name}.${field}`, `one of ${known.join(', ')}`, 'an unknown one');
 }
 
 function placeOf({ job, attempt = 1, chunk, at }: FaultPlace): PlannedFault['place'] {

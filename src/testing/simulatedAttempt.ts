@@ -22,8 +22,8 @@ export type Point = 'start' | 'chunk' | 'checkpoint' | 'acknowledged' | 'outcome
 
 /**
  * How code hangs. `await`: on a promise that never settles; its loop lives, it beats and sees the signal. `loop`: its event loop
- * turns no more. `deaf`: the same in a native call, which SIGTERM or the end of a thread does not reach. `unkillable`: the
- * kernel does not let it go.
+ * turns no more. `deaf`: the same, in a process that handles SIGTERM and does nothing, or a thread in a native call. `unkillable`:
+ * the kernel does not let it go.
  */
 export type Hang = 'await' | 'loop' | 'deaf' | 'unkillable';
 
@@ -149,8 +149,9 @@ export class SimulatedAttempt implements AttemptHandle {
   }
 
   terminate(): void {
-    if (this.isolation === 'inline') return;
-    this.#order = this.isolation === 'process' ? 'SIGTERM' : 'terminate';
+    const isProcess = this.isolation === 'process';
+    if (this.isolation === 'inline' || (isProcess && this.hangs === 'deaf')) return;
+    this.#order = isProcess ? 'SIGTERM' : 'terminate';
     this.#heed();
   }
 

@@ -12,7 +12,7 @@ import type { JobStatus } from '../runtime/status.ts';
 import type { SubmitOptions } from '../runtime/submission.ts';
 import { pathOf } from './assertions.ts';
 import { type Duration, toSeconds } from './duration.ts';
-import { type Fault, type FaultName, type FaultOptions, Faults, toJump } from './faults.ts';
+import { checkPoints, type Fault, type FaultName, type FaultOptions, Faults, toJump } from './faults.ts';
 import { freshCode } from './freshCode.ts';
 import { testLog } from './log.ts';
 import { type JobRecord, Records } from './records.ts';
@@ -32,7 +32,10 @@ export interface TestProcessorOptions<J extends Jobs>
    * sockets. After them `untilIdle` rejects, and `advance` takes it to hang. Default 5.
    */
   patienceSeconds?: number;
-  /** Each attempt imports its job's file anew, as a process of its own does: what is kept in a variable is gone. Default false. */
+  /**
+   * Each attempt imports its job's file anew, as a process of its own does: what is kept in a variable is gone, and the file's default
+   * export runs, with what it imports itself: no mock of a test framework, and nothing that a test has put in. Default false.
+   */
   freshModules?: boolean;
   /**
    * Code that was killed is unwound where it stands: its `finally` blocks run, unheard, and give back the files and databases that
@@ -194,6 +197,7 @@ export class TestProcessor<J extends Jobs> implements AsyncDisposable {
         `a job of the registry (${Object.keys(this.#options.jobs).join(', ')})`,
         describeValue(name),
       );
+    checkPoints(at);
     const steps = new HeldSteps(
       name,
       at,

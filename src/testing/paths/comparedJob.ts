@@ -9,14 +9,14 @@ import type { ComparedJob } from './undisturbed.ts';
 /** How runs of one job are made, and compared. */
 export interface ComparedOptions extends Pick<TestProcessorOptions<Jobs>, 'patienceSeconds' | 'unwind'> {
   /** Of each run, such as `chunkSize`. Timeouts and retries are those of the run. */
-  submit?: Pick<SubmitOptions, 'chunkSize'>;
+  submit?: Pick<SubmitOptions, 'chunkSize' | 'concurrencyKey'>;
   /** The part of a row that is the same in every run: `({ attempt, ...row }) => row`. Default: the whole row. */
   // biome-ignore lint/suspicious/noExplicitAny: rows are whatever the job appends.
   row?: (row: any) => unknown;
   /** The same of the result. */
   // biome-ignore lint/suspicious/noExplicitAny: the result is the job's own.
   result?: (result: any) => unknown;
-  /** As of TestProcessorOptions. Default: of `checkResumes` true where the job has a `module`, of `jobPaths` false. */
+  /** As of TestProcessorOptions. Default false. */
   freshModules?: boolean;
 }
 
@@ -45,7 +45,7 @@ export function comparedJob(definition: unknown, input: unknown, options: Compar
   for (const [field, value] of Object.entries({ row, result }))
     if (typeof value !== 'function') throw new ConfigurationError(field, 'a function', describeValue(value));
   return {
-    definition: definition as AnyDefinition,
+    definition: alone(definition as AnyDefinition),
     ...{ input, submit },
     machine: {
       ...(patienceSeconds === undefined ? {} : { patienceSeconds }),
@@ -55,4 +55,9 @@ export function comparedJob(definition: unknown, input: unknown, options: Compar
     row: row as (row: unknown) => unknown,
     result: result as (result: unknown) => unknown,
   };
+}
+
+/** The same job without its limits: its runs follow each other as quickly as they can. */
+function alone(definition: AnyDefinition): AnyDefinition {
+  return Object.create(definition, { limits: { value: undefined } });
 }
