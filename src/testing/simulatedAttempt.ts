@@ -115,6 +115,12 @@ export class SimulatedAttempt implements AttemptHandle {
     this.#released = Promise.withResolvers<void>();
   }
 
+  /** The same, whatever it was told to end by: its last word wins the race. */
+  outrun(): void {
+    this.#order = null;
+    this.release();
+  }
+
   /** From now on it shows no sign of life more often than this. */
   slowBeats(seconds: number): void {
     this.#beatMs = seconds * 1000;

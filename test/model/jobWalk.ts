@@ -246,7 +246,7 @@ export class JobWalk {
       case 'completes':
       case 'fails':
       case 'failsForGood':
-        attempt?.release();
+        attempt?.outrun();
         this.#order(name === 'completes' ? 'complete' : name === 'fails' ? 'fail' : 'failForGood');
         await this.#world.calm();
         this.#hear('ended');

@@ -24,6 +24,19 @@ test('a job that resumes rightly is killed before and after each checkpoint, and
   expect(report).toEqual({ chunks: 4, kills: 9 });
 });
 
+test('what was put into a job is what runs: its file is not imported anew unasked', async () => {
+  const seen: number[] = [];
+  const spied = defineChunkedJob({
+    ...forgetful,
+    process: (chunk: number[], context) => {
+      seen.push(...chunk);
+      return forgetful.process(chunk, context);
+    },
+  });
+  await checkResumes(spied, input).catch(() => {});
+  expect(seen.length).toBeGreaterThan(0);
+});
+
 test('a job of one function is killed once, and begins anew', async () => {
   expect(await checkResumes(defineJob({ run: (n: number) => n + 1 }), 1)).toEqual({ chunks: 0, kills: 1 });
 });
@@ -36,7 +49,7 @@ describe('is found, with the chunk:', () => {
   });
 
   test('what is kept in a variable of the module, which no other process has', async () => {
-    await expect(checkResumes(forgetful, input)).rejects.toThrow(
+    await expect(checkResumes(forgetful, input, { freshModules: true })).rejects.toThrow(
       'killed after chunk 1 was acknowledged, and resumed: result: expected 28, got 27',
     );
   });

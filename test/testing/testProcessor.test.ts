@@ -2,7 +2,13 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defineChunkedJob, defineJob, type Job } from '../../src/index.ts';
-import { type TestProcessor, testProcessor } from '../../src/testing/index.ts';
+import {
+  assertEnd,
+  assertGone,
+  jobPaths,
+  type TestProcessor,
+  testProcessor,
+} from '../../src/testing/index.ts';
 import '../../src/testing/vitest.ts';
 import forgetful from '../fixtures/forgetful.ts';
 
@@ -299,4 +305,38 @@ test.each([
   [{ maxConcurrentJobs: 0 }, /^maxConcurrentJobs: expected/],
 ])('options that cannot be are refused: %o', (options, message) => {
   expect(() => testProcessor({ jobs, ...options } as never)).toThrow(message);
+});
+
+test('a tick of a schedule comes when time has come to it', async () => {
+  const ran: string[] = [];
+  const job = defineJob({ run: () => void ran.push('tick') });
+  const scheduled = await testProcessor({ jobs: { job } });
+  await scheduled.processor.schedule('hourly', { name: 'job', input: null as never, cron: '0 * * * *' });
+  await scheduled.advance('59m');
+  expect(ran).toEqual([]);
+  await scheduled.advance('1m');
+  expect(ran).toEqual(['tick']);
+  await scheduled.stop();
+});
+
+test('words that do not exist are refused: a test that misspells one would test nothing', async () => {
+  const job = defineJob({ run: () => 1 });
+  const misspelt = await testProcessor({ jobs: { job } });
+  expect(() => misspelt.fault('hang', { attmpt: 2 } as never)).toThrow(
+    /^hang\.attmpt: expected one of job, attempt/,
+  );
+  expect(() => misspelt.steps('job', { at: ['begin'] as never })).toThrow(/^at: expected some of start/);
+  const done = await misspelt.submit('job', null as never);
+  await misspelt.untilDone(done);
+  await expect(assertGone(done, 'queued → runing → completed')).rejects.toThrow('got "runing"');
+  await assertGone(done, 'queued -> running -> completed' as never);
+  await expect(assertEnd(done, 'completed', { atempt: 1 } as never)).rejects.toThrow('got "atempt"');
+  await expect(assertEnd(done, 'running' as never)).rejects.toThrow('got "running"');
+  await misspelt.stop();
+});
+
+test('paths are of a job alone: its limits are left out', async () => {
+  const rated = defineJob({ limits: { rate: { starts: 1, seconds: 3600 } }, run: (n: number) => n });
+  const paths = jobPaths(rated, 1).slice(0, 5);
+  for (const path of paths) await path.run();
 });
