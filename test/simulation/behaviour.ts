@@ -102,22 +102,16 @@ export class Behaviour {
   }
 
   async #work(token: string, signal: AbortSignal): Promise<void> {
-    const { clock, workMs, trouble, isPolite, attempt } = this.#scripts.get(token) as Script;
-    await pause(
-      clock,
-      trouble === 'dawdle' ? Math.min(workMs * 20, mostWorkMs) : workMs,
-      isPolite ? signal : undefined,
-    );
+    const { clock, workMs, trouble, point, chunk, isPolite, attempt } = this.#scripts.get(token) as Script;
+    const ms = trouble === 'dawdle' ? Math.min(workMs * 20, mostWorkMs) : workMs;
+    await pause(clock, ms, isPolite ? signal : undefined);
     if (isPolite) signal.throwIfAborted();
-    const script = this.#scripts.get(token) as Script;
-    if (script.point !== 'chunk' || (attempt.chunk > 0 && attempt.chunk !== script.chunk)) return;
-    if (trouble === 'error' || trouble === 'pointless error') {
-      this.#host.happened(`code threw`, attempt);
-      throw Object.assign(
-        new Error('the bank did not answer'),
-        trouble === 'error' ? {} : { retryable: false },
-      );
-    }
+    // A job without chunks is one.
+    const isHere = point === 'chunk' && (attempt.chunk === 0 || attempt.chunk === chunk);
+    if (!isHere || (trouble !== 'error' && trouble !== 'pointless error')) return;
+    this.#host.happened('code threw', attempt);
+    const error = new Error('the bank did not answer');
+    throw trouble === 'error' ? error : Object.assign(error, { retryable: false });
   }
 
   #strike({ attempt, trouble, clock, hangMs }: Script): void {

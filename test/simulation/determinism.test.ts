@@ -11,9 +11,16 @@ const inAnotherProcess = (...args: string[]) =>
   spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 60_000 });
 
 describe('a seed', () => {
-  test.each([2, 5, 14, 33])('%i gives the same history each time', async (seed) => {
-    const first = await simulate(planOf(seed));
-    const second = await simulate(planOf(seed));
+  test.each([
+    [2, 'memory'],
+    [5, 'memory'],
+    [14, 'memory'],
+    [33, 'memory'],
+    [5, 'sqlite'],
+    [60, 'sqlite'],
+  ] as const)('%i gives the same history each time, on %s', async (seed, engine) => {
+    const first = await simulate(planOf(seed, engine));
+    const second = await simulate(planOf(seed, engine));
     expect(first.history.length).toBeGreaterThan(20);
     expect(second).toEqual(first);
   });

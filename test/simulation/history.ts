@@ -24,8 +24,4 @@ export class History {
   labelOf(id: string): string {
     return this.#labels.get(id) ?? 'a job without a name';
   }
-
-  isNamed(id: string): boolean {
-    return this.#labels.has(id);
-  }
 }

@@ -57,6 +57,7 @@ async function many(): Promise<number> {
   const began = performance.now();
   let sums = noSums();
   let toldAt = 0;
+  let tenths = 0;
   const told = (now: Sums) => {
     sums = now;
     if (process.stderr.isTTY && performance.now() - toldAt > 200) {
@@ -64,6 +65,12 @@ async function many(): Promise<number> {
       process.stderr.write(
         `\r\x1b[K${now.seeds} of ${seeds} seeds, ${now.steps} steps, ${now.failures.length} violations`,
       );
+    }
+    // Where nobody looks, a line for each tenth.
+    const tenth = Math.floor((10 * now.seeds) / seeds);
+    if (!process.stderr.isTTY && tenth > tenths && seeds >= 1000) {
+      tenths = tenth;
+      console.error(`${now.seeds} of ${seeds} seeds, ${now.failures.length} violations`);
     }
     return !isInterrupted;
   };

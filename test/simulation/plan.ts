@@ -11,7 +11,6 @@ export interface NodePlan {
   readonly index: number;
   readonly maxConcurrentJobs: number;
   readonly monitorIntervalSeconds: number;
-  readonly settings: JobSettings;
 }
 
 interface When {
@@ -64,7 +63,6 @@ export function planOf(seed: number, engine: EngineName = 'memory'): Plan {
       index,
       maxConcurrentJobs: own.whole(1, 4),
       monitorIntervalSeconds: own.pick([2, 5, 10, 30, 60]),
-      settings: {},
     };
   });
   const names = planNames(seed);

@@ -3,23 +3,25 @@
 import { describe, expect, test } from 'vitest';
 import { simulateRange } from './range.ts';
 
-const seeds = 200;
 const together = 50;
-const firsts = Array.from({ length: seeds / together }, (_, part) => 1 + part * together);
+/** The SQL is the real one, and takes its time. */
+const ofSqlite = 20;
+const parts = [
+  ...[1, 51, 101, 151].map((from) => ({ engine: 'memory', from, count: together }) as const),
+  ...[1, 21].map((from) => ({ engine: 'sqlite', from, count: ofSqlite }) as const),
+];
 
 describe('processors, an engine, and what goes wrong between them', () => {
-  // The time is that of 50 histories, not of anything in them.
-  test.each(firsts)(
-    'keep every promise in the histories from seed %i on',
+  // The time is that of many histories, not of anything in them.
+  test.each(parts)(
+    'keep every promise on $engine in $count histories from seed $from on',
     { timeout: 300_000 },
-    async (from) => {
-      const { failures, faults, steps } = await simulateRange(
-        { from, to: from + together, stride: 1 },
-        () => true,
-      );
+    async ({ engine, from, count }) => {
+      const range = { from, to: from + count, stride: 1, engine };
+      const { failures, faults, steps } = await simulateRange(range, () => true);
       expect(failures).toEqual([]);
       // That something did happen.
-      expect(steps).toBeGreaterThan(together * 100);
+      expect(steps).toBeGreaterThan(count * 100);
       for (const fault of ['crash', 'partition', 'block', 'request lost', 'answer lost', 'call doubled'])
         expect(faults[fault], fault).toBeGreaterThan(0);
     },

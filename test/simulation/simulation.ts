@@ -3,15 +3,15 @@
 
 import type { Engine } from '../../src/engines/engine.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
-import { isFinal } from '../../src/machines/states.ts';
 import { SimulatedProcesses } from '../../src/testing/simulatedPlaces.ts';
 import { Behaviour } from './behaviour.ts';
+import { Ending } from './ending.ts';
 import { Faults } from './faults.ts';
 import { History } from './history.ts';
 import { type Alterations, Host } from './host.ts';
 import { Life, type Wall } from './life.ts';
 import { MemoryStore } from './memoryStore.ts';
-import { latestMs, Network } from './network.ts';
+import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { slotProbe } from './slotProbe.ts';
 import { SqliteStore } from './sqliteStore.ts';
@@ -29,13 +29,8 @@ export interface Outcome {
   readonly history: readonly string[];
 }
 
-/** After the plan, all must have ended within this, s. */
-const endSeconds = 3600;
-const stopSeconds = 60;
 /** How long a host waits for an answer of its engine, ms. */
 const patiencesMs = [3000, 10_000, 30_000];
-/** What nothing can end has gone on by itself within this, s. */
-const hangSeconds = 120;
 const mostSteps = 400_000;
 
 export async function simulate(plan: Plan, altered: Alterations = {}): Promise<Outcome> {
@@ -92,7 +87,13 @@ class Simulation {
     try {
       await this.#begin();
       await this.#through(this.#plan.seconds);
-      await this.#end();
+      this.#isCalm = true;
+      await new Ending({
+        ...{ plan: this.#plan, witness: this.#witness, workload: this.#workload, hosts: this.#hosts },
+        patienceMs: Math.max(...patiencesMs),
+        through: (seconds, until) => this.#through(seconds, until),
+        restart: (node) => this.#restart(node),
+      }).run();
     } catch (error) {
       thrown(error);
     } finally {
@@ -178,6 +179,8 @@ class Simulation {
   /** Steps until then, as long as nothing is broken. */
   async #through(seconds: number, until: () => boolean = () => false): Promise<void> {
     const end = this.#timeline.now + seconds * 1000;
+    // What was begun outside of a step.
+    await this.#timeline.settle();
     while (this.#witness.violation === null && !until() && (await this.#timeline.step(end))) {
       await this.#allStarted();
       await this.#witness.check();
@@ -185,76 +188,6 @@ class Simulation {
       if (this.#timeline.steps > mostSteps)
         this.#witness.broken('it does not run in circles', `${mostSteps} steps`);
     }
-  }
-
-  async #end(): Promise<void> {
-    this.#isCalm = true;
-    this.#history.add('all is well from now on');
-    // Faults that end with the plan are mended in it.
-    await this.#through(0.001);
-    const isUp = () => this.#hosts.every(({ isUp }) => isUp);
-    await this.#through(stopSeconds, () => {
-      for (const { plan, loop } of this.#hosts) if (loop.isDead) this.#restart(plan.index);
-      return isUp();
-    });
-    this.#must(isUp(), 'a stop ends', () => 'a processor that was told to stop has not');
-    // What was asked while things went wrong is answered, and what was late has come: a pause, say.
-    await this.#through(endSeconds, () => this.#workload.pending === 0);
-    await this.#through(Math.max(latestMs, ...patiencesMs) / 1000 + 5);
-    for (const act of this.#plan.acts)
-      if (act.kind === 'schedule')
-        void this.#workload.insist('unschedule', 0, ({ processor }) => processor.unschedule(act.key));
-    for (const name of this.#witness.paused)
-      void this.#workload.insist('resume', 0, ({ processor }) => processor.resume(name));
-    const isOver = () =>
-      this.#workload.pending === 0 &&
-      [...this.#witness.records.values()].every(({ row }) => isFinal(row.state));
-    // What starts at a wall time waits for it, where the clock was set back too.
-    const setBackMs = this.#plan.faults.reduce(
-      (sum, fault) => sum + (fault.kind === 'clockSet' ? Math.max(0, -fault.byMs) : 0),
-      0,
-    );
-    await this.#through(endSeconds + setBackMs / 1000, isOver);
-    this.#must(isOver(), 'everything ends', () => this.#left());
-    const isNobodyAlive = () => this.#hosts.every(({ places }) => [...places.alive()].length === 0);
-    await this.#through(hangSeconds, isNobodyAlive);
-    const total = this.#plan.nodes.reduce((sum, { maxConcurrentJobs }) => sum + maxConcurrentJobs, 0);
-    const probe = slotProbe.send(this.#hosts, total);
-    await this.#through(slotProbe.seconds, () => probe.most() === total);
-    this.#must(
-      probe.most() === total,
-      'all slots are free at the end',
-      () => `${probe.most()} of ${total} are`,
-    );
-    let stopped = 0;
-    for (const host of this.#hosts) host.processor.stop().then(() => (stopped += 1));
-    await this.#through(stopSeconds, () => stopped === this.#hosts.length);
-    this.#must(
-      stopped === this.#hosts.length,
-      'a stop ends',
-      () => `${stopped} of ${this.#hosts.length} stopped`,
-    );
-    // A call that nobody waits for any more may be under way.
-    await this.#through(31);
-    for (const { plan, loop, places } of this.#hosts) {
-      const alive = [...places.alive()].length;
-      this.#must(alive + loop.pending === 0, 'a stop leaves nothing', () => {
-        return `node${plan.index} leaves ${alive} attempts and ${loop.pending} timers`;
-      });
-    }
-  }
-
-  #left(): string {
-    const left = [...this.#witness.records.values()].filter(({ row }) => !isFinal(row.state));
-    const jobs = left.map(({ label, row }) => `${label} is ${row.state} (attempt ${row.attempt})`);
-    return [
-      ...jobs,
-      ...(this.#workload.pending > 0 ? [`${this.#workload.pending} calls have no answer`] : []),
-    ].join(', ');
-  }
-
-  #must(holds: boolean, invariant: string, what: () => string): void {
-    if (!holds) this.#witness.broken(invariant, what());
   }
 
   #hostFor(node: number): Host | null {
