@@ -123,7 +123,7 @@ export function timeoutAtRest(
   { startedAt, queueDueAt, deadlineAt }: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>,
   now: number,
 ): 'queue' | 'deadline' {
-  const queue = (startedAt === null ? queueDueAt : null) ?? Infinity;
+  const queue = queueDue({ startedAt, queueDueAt });
   return deadlineAt !== null && (deadlineAt <= now || deadlineAt <= queue) ? 'deadline' : 'queue';
 }
 
@@ -133,6 +133,11 @@ export function dueAtRest({
   queueDueAt,
   deadlineAt,
 }: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>): number | null {
-  const due = Math.min((startedAt === null ? queueDueAt : null) ?? Infinity, deadlineAt ?? Infinity);
+  const due = Math.min(queueDue({ startedAt, queueDueAt }), deadlineAt ?? Infinity);
   return due === Infinity ? null : due;
+}
+
+/** Counts to the first start. */
+function queueDue({ startedAt, queueDueAt }: Pick<StoredJob, 'startedAt' | 'queueDueAt'>): number {
+  return (startedAt === null ? queueDueAt : null) ?? Infinity;
 }
