@@ -180,7 +180,8 @@ describe('with a worker in another process', () => {
     expect(rows).toEqual(Array.from({ length: 400 }, (_, index) => index));
     expect((await job.status()).attempt).toBe(1);
     await client.stop();
-  });
+    // A lease has to pass, on the real clock of two processes.
+  }, 150_000);
 
   test('two workers run each of many jobs once', async () => {
     await using first = worker();
