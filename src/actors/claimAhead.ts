@@ -129,12 +129,29 @@ export class ClaimAhead {
     const ahead = Math.max(0, this.#wanted() - this.#waiting.length);
     const jobs = await engine.claim({ owner, limit: slots, ahead, names, limits, leaseMs });
     const now = clock.monotonic();
+    // Read so late (this process was not there, say) it is no hold any more: they may be another's by now, or before a first beat
+    // that takes as long is stored.
+    if (now - began > leaseMs / 2) {
+      const given = this.#giveUp(jobs);
+      if (this.#isClosed) await given;
+      return [];
+    }
     if (jobs.length > 0) this.#claimMs = mean(this.#claimMs, now - began);
     this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: began })));
     if (this.#isClosed) await this.#handBack(Infinity);
     else this.#handBackPaused().catch((error) => this.#host.failed(error));
     this.#handBackLater();
     return jobs.slice(0, slots);
+  }
+
+  /** Those that are still this process's own go back, to be claimed again. */
+  async #giveUp(jobs: readonly StoredJob[]): Promise<void> {
+    try {
+      await Promise.all(jobs.map((job) => this.#host.handBack(job)));
+    } catch (error) {
+      this.#host.failed(error);
+    }
+    this.#host.refilled();
   }
 
   #wanted(): number {

@@ -115,6 +115,18 @@ export function resultOf({ state, result }: Verdict): string | null {
   return isFinal(state) && typeof result === 'string' ? result : null;
 }
 
+/**
+ * By which timeout a job at rest is ended that is due: its deadline where that has passed, else the one that comes first. The clock may
+ * have been set back since it was found due.
+ */
+export function timeoutAtRest(
+  { startedAt, queueDueAt, deadlineAt }: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>,
+  now: number,
+): 'queue' | 'deadline' {
+  const queue = (startedAt === null ? queueDueAt : null) ?? Infinity;
+  return deadlineAt !== null && (deadlineAt <= now || deadlineAt <= queue) ? 'deadline' : 'queue';
+}
+
 /** When a job at rest times out: its deadline, and before its first start its queue timeout; null: never. */
 export function dueAtRest({
   startedAt,

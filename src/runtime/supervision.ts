@@ -8,6 +8,7 @@ import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
 import { patientClock } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
+import { timeoutAtRest } from '../engines/jobFacts.ts';
 import { monitorMachine } from '../machines/monitor.ts';
 import { type FinalState, isAtRest, isFinal, type TimeoutKind } from '../machines/states.ts';
 import type { Acts } from './acts.ts';
@@ -305,9 +306,9 @@ export class Supervision {
   /** What this processor has to end: its own live jobs past their time, and jobs at rest past theirs. */
   async #findOverdue(): Promise<Overdue[]> {
     const { engine, clock, live } = this.#options;
-    const resting = (await engine.due()).map(({ id, deadlineAt }): Overdue => {
-      return { id, kind: deadlineAt !== null && deadlineAt <= clock.now() ? 'deadline' : 'queue' };
-    });
+    const resting = (await engine.due()).map(
+      (job): Overdue => ({ id: job.id, kind: timeoutAtRest(job, clock.now()) }),
+    );
     return [...live.overdue(), ...resting];
   }
 

@@ -427,3 +427,46 @@ test('what a claim brings beyond its slots after the close is handed back', asyn
   expect(claims.at(-1)?.ahead).toBe(40);
   expect([ahead.size, handedBack.length, clock.pending]).toEqual([0, 40, 0]);
 });
+
+test('what a claim brings is handed back where half of its lease is over by then, and claimed again', async () => {
+  const ahead = claimAhead();
+  commitMs = 7500;
+  const inTime = ahead.claim(2);
+  await clock.advance(7.5);
+  expect(await inTime).toHaveLength(2);
+  expect(handedBack).toEqual([]);
+  commitMs = 7501;
+  const late = ahead.claim(2);
+  await clock.advance(8);
+  expect(await late).toEqual([]);
+  expect(handedBack).toEqual(['2', '3']);
+  expect(refills).toBe(1);
+});
+
+test('the same where that cannot be stored: it is told, and looked for more', async () => {
+  const ahead = claimAhead();
+  commitMs = 10_000;
+  handBack = () => Promise.reject(new Error('the disk is full'));
+  const late = ahead.claim(1);
+  await clock.advance(10);
+  expect(await late).toEqual([]);
+  expect(failures).toHaveLength(1);
+  expect(refills).toBe(1);
+});
+
+test('and before the end of a drain, which waits for it', async () => {
+  const ahead = claimAhead();
+  commitMs = 10_000;
+  const stored = Promise.withResolvers<void>();
+  handBack = () => stored.promise;
+  const late = ahead.claim(1);
+  let isOver = false;
+  ahead.close();
+  late.then(() => {
+    isOver = true;
+  });
+  await clock.advance(10);
+  expect(isOver).toBe(false);
+  stored.resolve();
+  expect(await late).toEqual([]);
+});

@@ -198,6 +198,24 @@ describe('a timeout', () => {
     expect(await job.status()).toMatchObject({ state: 'timedOut', timeout: 'deadline' });
   });
 
+  test('of the deadline of a job that waits is told as that, though the clock was set back since it was found', async () => {
+    class SetBack extends MemoryEngine {
+      override async due() {
+        const due = await super.due();
+        if (due.length > 0) clock.jumpWall(-60_000);
+        return due;
+      }
+    }
+    await begin({ engine: new SetBack(), maxConcurrentJobs: 1 });
+    await processor.submit('polite', null);
+    await settle();
+    const job = await processor.submit('quick', 1, { deadlineSeconds: 10 });
+    const patient = await processor.submit('quick', 1, { queueTimeoutSeconds: 10, deadlineSeconds: 20 });
+    await clock.advance(11);
+    expect(await job.status()).toMatchObject({ state: 'timedOut', timeout: 'deadline' });
+    expect(await patient.status()).toMatchObject({ state: 'timedOut', timeout: 'queue' });
+  });
+
   test('is not moved by a jump of the wall clock', async () => {
     await begin({ monitorIntervalSeconds: 1 });
     const job = await processor.submit('polite', null, { jobTimeoutSeconds: 100 });

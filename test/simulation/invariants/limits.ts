@@ -21,7 +21,7 @@ export class LimitInvariants {
     if (row.state !== 'running' || before === null || before.attempt === row.attempt) return;
     const plan = this.#witness.plan.names.find(({ name }) => name === row.name);
     if (plan?.limits.rate !== undefined) this.#began(row.name, plan.limits.rate, row.startedAt as number);
-    if (plan?.limits.inOrder === true) this.#checkOrder(record);
+    if (plan?.limits.inOrder === true) this.#checkOrder(record, plan.limits.concurrencyPerKey ?? 1);
   }
 
   check(): void {
@@ -59,7 +59,7 @@ export class LimitInvariants {
       this.#witness.broken('a rate holds', `${within.length} of ${name} began within ${seconds} s`);
   }
 
-  #checkOrder(record: JobRecord): void {
+  #checkOrder(record: JobRecord, places: number): void {
     if (record.isPromoted) return;
     for (const other of this.#witness.records.values()) {
       const { row } = other;
@@ -70,6 +70,8 @@ export class LimitInvariants {
       if (
         isBefore &&
         isAtRest(row.state) &&
+        // In its pause it has one of the places; the others are free.
+        (places === 1 || (row.notBefore ?? 0) <= this.#witness.wallNow) &&
         !other.isPromoted &&
         row.deadlineAt === null &&
         row.queueDueAt === null
