@@ -28,7 +28,8 @@ class AnyToken extends MemoryEngine {
 class AnyTokenOfChunks extends MemoryEngine {
   override async checkpoint(write: CheckpointWrite) {
     const row = await this.get(write.id);
-    return super.checkpoint({ ...write, token: row?.token ?? write.token });
+    // Of a job at rest or at its end too.
+    return super.checkpoint({ ...write, token: row?.token as string });
   }
 }
 
