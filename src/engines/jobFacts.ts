@@ -120,24 +120,20 @@ export function resultOf({ state, result }: Verdict): string | null {
  * have been set back since it was found due.
  */
 export function timeoutAtRest(
-  { startedAt, queueDueAt, deadlineAt }: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>,
+  job: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>,
   now: number,
 ): 'queue' | 'deadline' {
-  const queue = queueDue({ startedAt, queueDueAt });
-  return deadlineAt !== null && (deadlineAt <= now || deadlineAt <= queue) ? 'deadline' : 'queue';
+  const { deadlineAt } = job;
+  return deadlineAt !== null && (deadlineAt <= now || deadlineAt <= queueDue(job)) ? 'deadline' : 'queue';
+}
+
+/** The queue timeout counts to the first start. Infinity: it has none. */
+function queueDue({ startedAt, queueDueAt }: Pick<StoredJob, 'startedAt' | 'queueDueAt'>): number {
+  return (startedAt === null ? queueDueAt : null) ?? Infinity;
 }
 
 /** When a job at rest times out: its deadline, and before its first start its queue timeout; null: never. */
-export function dueAtRest({
-  startedAt,
-  queueDueAt,
-  deadlineAt,
-}: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>): number | null {
-  const due = Math.min(queueDue({ startedAt, queueDueAt }), deadlineAt ?? Infinity);
+export function dueAtRest(job: Pick<StoredJob, 'startedAt' | 'queueDueAt' | 'deadlineAt'>): number | null {
+  const due = Math.min(queueDue(job), job.deadlineAt ?? Infinity);
   return due === Infinity ? null : due;
-}
-
-/** Counts to the first start. */
-function queueDue({ startedAt, queueDueAt }: Pick<StoredJob, 'startedAt' | 'queueDueAt'>): number {
-  return (startedAt === null ? queueDueAt : null) ?? Infinity;
 }

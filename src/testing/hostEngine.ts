@@ -12,7 +12,8 @@ export interface HostEngineEvents {
 
 type Call = (...args: never[]) => unknown;
 
-const never = new Promise<never>(() => {});
+/** One for each who waits: a shared one would keep all of them. */
+const never = () => new Promise<never>(() => {});
 
 export class HostEngine {
   /** What the host is given. */
@@ -66,11 +67,11 @@ export class HostEngine {
       const before = this.#failing.get(name as string);
       this.#failing.delete(name as string);
       if (before !== undefined) await before(args);
-      if (this.#isDead) return never;
+      if (this.#isDead) return never();
       const answer = name === 'checkpoint' ? this.#checkpoint(args[0] as CheckpointWrite) : call(...args);
       const given = await answer;
       this.#events.active();
-      return this.#isDead ? never : given;
+      return this.#isDead ? never() : given;
     };
   }
 

@@ -42,7 +42,8 @@ export interface SimulatedMachine {
   codeOf?(attempt: SimulatedAttempt): JobCode | Promise<JobCode>;
 }
 
-const never = new Promise<never>(() => {});
+/** One for each who waits: a shared one would keep all of them. */
+const never = () => new Promise<never>(() => {});
 
 export class SimulatedAttempt implements AttemptHandle {
   readonly spec: AttemptSpec;
@@ -254,7 +255,7 @@ export class SimulatedAttempt implements AttemptHandle {
   }
 
   #death(): Promise<never> {
-    return this.#machine.unwinds === true ? Promise.reject(new Error('the attempt was killed')) : never;
+    return this.#machine.unwinds === true ? Promise.reject(new Error('the attempt was killed')) : never();
   }
 
   /** A dead attempt says nothing, and one whose loop does not turn neither. */

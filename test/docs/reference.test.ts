@@ -11,7 +11,7 @@ afterAll(() => rmSync(out, { recursive: true }));
 let made: Awaited<ReturnType<typeof makeReference>>;
 beforeAll(async () => {
   made = await makeReference(out);
-});
+}, 300_000);
 
 /** The text of each file, by its path from the folder. */
 function textsOf(folder: string): Record<string, string> {

@@ -92,7 +92,7 @@ export const queues: Plant[] = [
     fault: 'a job at rest has no deadline',
     promise: deadline,
     file: 'src/engines/jobFacts.ts',
-    find: ', deadlineAt ?? Infinity);',
+    find: ', job.deadlineAt ?? Infinity);',
     put: ', Infinity);',
     caughtBy: [
       memoryTests('says when the next job at rest has something due'),
