@@ -16,7 +16,7 @@ import type { Plan } from './plan.ts';
 import { slotProbe } from './slotProbe.ts';
 import { SqliteStore } from './sqliteStore.ts';
 import type { Store } from './store.ts';
-import { Timeline } from './timeline.ts';
+import { beginning, Timeline } from './timeline.ts';
 import { type Violation, Witness } from './witness.ts';
 import { Workload } from './workload.ts';
 
@@ -34,8 +34,6 @@ const patiencesMs = [3000, 10_000, 30_000];
 /** Of a whole history, and for each second of it: four processors that sweep every 2 s take some 100. */
 const mostSteps = 200_000;
 const mostStepsASecond = 200;
-
-const began = new Timeline().now;
 
 export async function simulate(plan: Plan, altered: Alterations = {}): Promise<Outcome> {
   const simulation = new Simulation(plan, altered);
@@ -189,7 +187,7 @@ class Simulation {
       await this.#allStarted();
       await this.#witness.check();
       if (this.#timeline.steps % 1000 === 0) await this.#timeline.turn();
-      const elapsedSeconds = (this.#timeline.now - began) / 1000;
+      const elapsedSeconds = (this.#timeline.now - beginning) / 1000;
       if (this.#timeline.steps > mostSteps + mostStepsASecond * elapsedSeconds)
         this.#witness.broken('it does not run in circles', `${this.#timeline.steps} steps`);
     }

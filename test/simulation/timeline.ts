@@ -12,9 +12,12 @@ interface Happening {
 /** So many turns of the event loop in one step are a loop that never waits. */
 const mostTurns = 5000;
 
+/** The machine has been up for a while. Monotonic ms. */
+export const beginning = 1_000_000;
+
 export class Timeline {
   /** Monotonic ms of the machine. */
-  now = 1_000_000;
+  now = beginning;
   steps = 0;
   #order = 0;
   #heap: Happening[] = [];
