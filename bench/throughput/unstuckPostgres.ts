@@ -6,28 +6,13 @@ import { pino } from 'pino';
 import { PostgresEngine } from '../../src/engines/postgres/postgres.ts';
 import { defineJob, JobProcessor } from '../../src/index.ts';
 import { connectionString } from '../postgresServer.ts';
+import { noopsOn } from './noops.ts';
 
 export async function open(space: string) {
   const engine = new PostgresEngine({ url: connectionString, schema: space });
-  const open = (maxConcurrentJobs: number) =>
-    new JobProcessor({
-      engine,
-      jobs: { noop: defineJob({ run: (input: number) => input }) },
-      logger: pino({ level: 'silent' }),
-      maxConcurrentJobs,
-    });
-  let processor = open(1);
-  let completed = 0;
+  const noops = noopsOn(engine);
   return {
-    addMany: (inputs: number[]) => processor.submitMany('noop', inputs),
-    addOne: (input: number) => processor.submit('noop', input),
-    async work(concurrency: number) {
-      processor = open(concurrency);
-      processor.on('completed', () => {
-        completed += 1;
-      });
-      await processor.start();
-    },
+    ...noops,
     /** Submitted by an engine of its own, as by another process. */
     async startsAfter(perSecond: number, ms: number) {
       const submitted: number[] = [];
@@ -58,10 +43,9 @@ export async function open(space: string) {
       await worker.drain();
       return found;
     },
-    counted: () => completed,
     commits: () => engine.commits,
     async remove() {
-      await processor.stop();
+      await noops.stop();
       const client = new pg.Client({ connectionString });
       await client.connect();
       await client.query(`DROP SCHEMA ${space} CASCADE`);

@@ -3,6 +3,7 @@
 
 import { captureRejectionSymbol, EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
+import { extname } from 'node:path';
 import { v7 as uuid } from 'uuid';
 import type { Places } from '../actors/attempt.ts';
 import { Isolations } from '../actors/isolation/isolations.ts';
@@ -38,7 +39,7 @@ import { Ticks } from './ticks.ts';
 import { ownPrefix } from './webhooks/webhooks.ts';
 
 /** What the file of a job imports, almost always. */
-const library = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
+const library = new URL(`../index${extname(import.meta.url)}`, import.meta.url).href;
 
 /** An exit waits so long for the engine to store why, ms. */
 const unstoredMs = 5000;

@@ -7,8 +7,8 @@ import { isChunked } from '../actors/jobCode.ts';
 import { systemClock } from '../actors/systemClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Engine } from '../engines/engine.ts';
+import { lateEngine } from '../engines/lateEngine.ts';
 import { MemoryEngine } from '../engines/memory.ts';
-import { PostgresEngine } from '../engines/postgres/postgres.ts';
 import { SqliteEngine } from '../engines/sqlite/sqlite.ts';
 import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
@@ -219,7 +219,7 @@ function openable(engine: unknown, durability: unknown): Engine {
   const path = typeof engine === 'string' ? /^sqlite:(.+)$/.exec(engine)?.[1] : undefined;
   if (path !== undefined) return new SqliteEngine({ path, durability });
   if (typeof engine === 'string' && /^postgres(ql)?:\/\//.test(engine))
-    return new PostgresEngine({ url: readable(engine), durability });
+    return postgres(readable(engine), durability);
   if (typeof engine === 'object' && engine !== null && 'claim' in engine) return engine as Engine;
   throw new ConfigurationError(
     'engine',
@@ -227,6 +227,13 @@ function openable(engine: unknown, durability: unknown): Engine {
     describeValue(engine),
     'It has no default: say where jobs are kept.',
   );
+}
+
+function postgres(url: string, durability: 'full' | 'normal' | undefined): Engine {
+  return lateEngine('postgres', async () => {
+    const { PostgresEngine } = await import('../engines/postgres/postgres.ts');
+    return new PostgresEngine({ url, durability });
+  });
 }
 
 /** Not repeated where it cannot be read: it may hold a password. */

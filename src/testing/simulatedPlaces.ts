@@ -5,8 +5,7 @@ import type { Isolation, Launch, Places } from '../actors/attempt.ts';
 import type { JobCode } from '../actors/jobCode.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { ProcessGroup } from '../engines/engine.ts';
-import type { Point, SimulatedAttempt, SimulatedMachine } from './simulatedAttempt.ts';
-import { SimulatedAttempt as Attempt } from './simulatedAttempt.ts';
+import { type Point, SimulatedAttempt, type SimulatedMachine } from './simulatedAttempt.ts';
 
 export interface SimulatedPlacesOptions {
   readonly clock: Clock;
@@ -80,7 +79,7 @@ export class SimulatedPlaces implements Places {
     };
     return (spec, port) => {
       const group = isolation === 'process' ? this.#processes.nextGroup(clock.monotonic()) : null;
-      const attempt = new Attempt(machine, isolation, group, spec, port);
+      const attempt = new SimulatedAttempt(machine, isolation, group, spec, port);
       this.alive.add(attempt);
       this.#processes.add(attempt);
       launched?.(attempt);

@@ -11,7 +11,8 @@ type Gate = (method: string, args: readonly unknown[]) => Passage | Promise<Pass
 /** More are none that anybody means, and would not let a test end. */
 const mostInTurn = 10_000;
 
-const never = new Promise<never>(() => {});
+/** One for each who waits: a shared one would keep all of them. */
+const never = () => new Promise<never>(() => {});
 
 export class EngineLink {
   /** As the processor has it. */
@@ -63,18 +64,18 @@ export class EngineLink {
     if (this.#inTurn === 0) setImmediate(() => (this.#inTurn = 0));
     this.#inTurn += 1;
     if (this.#inTurn > mostInTurn) throw new EngineError(`${method}: who calls does so in a circle`);
-    if (this.#isCut) return never;
+    if (this.#isCut) return never();
     let passage = this.gate(method, args);
     if (typeof passage !== 'string') passage = await passage;
-    if (this.#isCut) return never;
+    if (this.#isCut) return never();
     if (passage === 'fail') throw new EngineError(`${method}: no answer`);
     this.underWay += 1;
     try {
       const answer = await call();
       if (passage === 'lose') throw new EngineError(`${method}: the answer was lost`);
-      return this.#isCut ? never : answer;
+      return this.#isCut ? never() : answer;
     } catch (error) {
-      if (this.#isCut) return never;
+      if (this.#isCut) return never();
       throw error;
     } finally {
       this.underWay -= 1;

@@ -13,7 +13,7 @@ import { JobProcessor, type Jobs } from '../../src/index.ts';
 import { type ProcessorOptions, placesOption } from '../../src/runtime/processorOptions.ts';
 import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import { EngineLink } from './engineLink.ts';
-import { HostClock } from './hostClock.ts';
+import { LosingClock } from './losingClock.ts';
 
 export type EngineName = 'memory' | 'sqlite';
 export const engineNames: readonly EngineName[] = ['memory', 'sqlite'];
@@ -28,7 +28,7 @@ export interface Host<P extends Places = Places> {
   // biome-ignore lint/suspicious/noExplicitAny: the names of its jobs are a matter of each test.
   readonly processor: JobProcessor<any>;
   readonly link: EngineLink;
-  readonly clock: HostClock;
+  readonly clock: LosingClock;
   readonly places: P;
 }
 
@@ -60,7 +60,7 @@ export class World {
   host<P extends Places>(places: P, options: Omit<ProcessorOptions<Jobs>, 'engine'>): Host<P> {
     const link = new EngineLink(this.store);
     this.#links.add(link);
-    const clock = new HostClock(this.clock);
+    const clock = new LosingClock(this.clock);
     const processor = new JobProcessor({
       engine: link.engine,
       clock,
@@ -75,7 +75,7 @@ export class World {
   /** As by kill -9. What ran in it is for `places` to end. */
   kill(host: Host): void {
     host.link.cut();
-    host.clock.stop();
+    host.clock.die();
     this.#links.delete(host.link);
   }
 

@@ -3,13 +3,12 @@
 
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { Option } from 'commander';
-import { schemaOf, versionAt } from '../../engines/postgres/setUp.ts';
 import { ConfigurationError, JobProcessor, type Jobs, type ProcessorOptions } from '../../index.ts';
 import { noLogger } from '../logger.ts';
 import { webhooksOf } from './webhookTarget.ts';
 
-type Postgres = `postgres://${string}` | `postgresql://${string}`;
-export type EngineName = Extract<ProcessorOptions<Jobs>['engine'], `sqlite:${string}` | Postgres>;
+/** Of what can be reached from another process. */
+export type EngineName = Extract<ProcessorOptions<Jobs>['engine'], `${string}:${string}`>;
 
 export function engineOption(): Option {
   return new Option('--engine <where>', 'where jobs are kept: sqlite:FILE or postgres://HOST/DATABASE').env(
@@ -17,7 +16,7 @@ export function engineOption(): Option {
   );
 }
 
-export function isPostgres(engine: string): engine is Postgres {
+export function isPostgres(engine: string): engine is Extract<EngineName, `postgres${string}`> {
   return /^postgres(ql)?:\/\/./.test(engine);
 }
 
@@ -56,6 +55,8 @@ export function fileOf(engine: EngineName): string {
 /** Nothing is made, and no table is put into somebody else's database, because a name was mistyped. */
 export async function checkIsThere(engine: EngineName): Promise<void> {
   if (isPostgres(engine)) {
+    // Loaded by who has jobs there.
+    const { schemaOf, versionAt } = await import('../../engines/postgres/setUp.ts');
     if ((await versionAt(engine)) > 0) return;
     throw new ConfigurationError(
       shown(engine),

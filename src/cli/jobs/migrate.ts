@@ -2,7 +2,6 @@
 // started, by a role that may; and what the role needs that the workers have.
 
 import type { Command } from 'commander';
-import { grants, schemaOf, setUp } from '../../engines/postgres/setUp.ts';
 import { ConfigurationError } from '../../index.ts';
 import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
 import { checkEngine, engineOption, isPostgres, shown } from './engineFile.ts';
@@ -33,6 +32,7 @@ export function addMigrate(program: Command, { ends }: Surroundings): void {
           shown(engine),
           'A file is brought up to date when it is opened.',
         );
+      const { grants, schemaOf, setUp } = await import('../../engines/postgres/setUp.ts');
       if (role !== undefined) console.log(grants(schemaOf(engine), role).join('\n'));
       else {
         const { from, to } = await setUp(engine);

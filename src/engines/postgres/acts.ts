@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type FinalState, isAtRest, isFinal } from '../../machines/states.ts';
 import { EngineError, StaleAttemptError, type StoredJob, type Timeouts } from '../engine.ts';
 import { dueAtRest, withTimeouts } from '../jobFacts.ts';
-import { settingsFrom } from '../sqlite/jobRow.ts';
+import { settingsFrom } from '../jobText.ts';
 import { unknown } from './attempts.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
 import type { Transaction } from './transaction.ts';

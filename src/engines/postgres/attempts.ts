@@ -13,8 +13,8 @@ import {
   type StoredJob,
 } from '../engine.ts';
 import { mustEnd, placesAPoint, resultOf, settledEntry, stoppingEntry } from '../jobFacts.ts';
-import { settingsFrom } from '../sqlite/jobRow.ts';
-import { entryAround, fromRow, type JobRow, storable, toText } from './jobRow.ts';
+import { settingsFrom, toText } from '../jobText.ts';
+import { entryAround, fromRow, type JobRow, storable } from './jobRow.ts';
 import { submit } from './submissions.ts';
 import type { Query, Transaction } from './transaction.ts';
 

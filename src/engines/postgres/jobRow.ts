@@ -1,9 +1,8 @@
-// A job as a row of the table, and back. JSON has no Infinity, which is what `off` is in settings: it is stored as null, and no
-// setting is null otherwise.
+// A job as a row of the table, and back.
 
 import type { JobState, TimeoutKind } from '../../machines/states.ts';
 import type { StoredJob, Transition } from '../engine.ts';
-import { settingsFrom } from '../sqlite/jobRow.ts';
+import { fromText, settingsFrom } from '../jobText.ts';
 
 export interface JobRow {
   seq: number;
@@ -87,14 +86,6 @@ export function fromRow(row: JobRow): StoredJob {
     stop: fromText(row.stop),
     history: JSON.parse(`[${row.history}]`),
   };
-}
-
-export function toText(value: object | null): string | null {
-  return value === null ? null : JSON.stringify(value);
-}
-
-function fromText<T>(text: string | null): T | null {
-  return text === null ? null : JSON.parse(text);
 }
 
 /** PostgreSQL's text holds every character but this one. */

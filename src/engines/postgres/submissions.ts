@@ -2,8 +2,8 @@
 
 import type { NewJob, StoredJob } from '../engine.ts';
 import { dueAtRest, freshJob, placesAPoint } from '../jobFacts.ts';
+import { stageOf, stages } from '../stages.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
-import { stageOf, stages } from './stages.ts';
 import type { Transaction } from './transaction.ts';
 
 /**

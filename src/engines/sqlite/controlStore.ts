@@ -3,7 +3,8 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { NewJob, ScheduleQuery, StoredSchedule } from '../engine.ts';
-import { type JobRow, settingsFrom } from './jobRow.ts';
+import { settingsFrom } from '../jobText.ts';
+import type { JobRow } from './jobRow.ts';
 import type { Instant, JobStore } from './jobStore.ts';
 import { Statements } from './statements.ts';
 

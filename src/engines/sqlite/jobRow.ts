@@ -1,8 +1,8 @@
-// A job as a row of the table, and back. JSON has no Infinity, which is what `off` is in settings: it is stored
-// as null, and no setting is null otherwise.
+// A job as a row of the table, and back.
 
 import type { JobState, TimeoutKind } from '../../machines/states.ts';
-import type { FrozenSettings, StoredJob } from '../engine.ts';
+import type { StoredJob } from '../engine.ts';
+import { fromText, settingsFrom } from '../jobText.ts';
 
 type Same =
   | 'id'
@@ -94,29 +94,4 @@ export function fromRow(row: JobRow): StoredJob {
     stop: fromText(row.stop),
     history: JSON.parse(`[${row.history}]`),
   };
-}
-
-/** Jobs have the settings of others, and each beat brings them: parsed once, for they are frozen. */
-const knownSettings = new Map<string, FrozenSettings>();
-const mostKnown = 100;
-
-export function settingsFrom(text: string): FrozenSettings {
-  let settings = knownSettings.get(text);
-  if (settings === undefined) {
-    settings = JSON.parse(text, (_, value) => {
-      if (value === null) return Infinity;
-      return typeof value === 'object' ? Object.freeze(value) : value;
-    }) as FrozenSettings;
-    if (knownSettings.size === mostKnown) knownSettings.clear();
-    knownSettings.set(text, settings);
-  }
-  return settings;
-}
-
-export function toText(value: object | null): string | null {
-  return value === null ? null : JSON.stringify(value);
-}
-
-function fromText<T>(text: string | null): T | null {
-  return text === null ? null : JSON.parse(text);
 }

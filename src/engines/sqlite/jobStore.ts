@@ -31,9 +31,11 @@ import {
   undoes,
   withTimeouts,
 } from '../jobFacts.ts';
+import { settingsFrom, toText } from '../jobText.ts';
+import { stageOf } from '../stages.ts';
 import { JobQueries, page, pageLength, textsOf } from './jobQueries.ts';
-import { type JobRow, settingsFrom, toText } from './jobRow.ts';
-import { LimitStore, stages } from './limitStore.ts';
+import type { JobRow } from './jobRow.ts';
+import { LimitStore } from './limitStore.ts';
 import { Statements } from './statements.ts';
 
 /** The caller's clocks at the time of the call, ms. */
@@ -136,7 +138,7 @@ export class JobStore {
           deadlineAt,
           history: JSON.stringify(history[0]),
           rank: rankOf(this.#nextPlace(), job.priority),
-          stage: stageOf(job, at),
+          stage: stageOf(job, at.now),
           dueAt: dueAtRest({ startedAt: null, queueDueAt, deadlineAt }),
         },
       );
@@ -331,7 +333,7 @@ export class JobStore {
         notBefore,
         keepsPlace: state === 'queued' ? 1 : 0,
         place: state === 'retrying' ? this.#nextPlace() : null,
-        stage: isOver ? null : stageOf({ concurrencyKey: null, notBefore }, at),
+        stage: isOver ? null : stageOf({ concurrencyKey: null, notBefore }, at.now),
         // Of the attempt that is over: its number is the row's own.
         entry: JSON.stringify(settledEntry(verdict, 0, at.now)),
       },
@@ -500,12 +502,6 @@ export class JobStore {
     if (row.token !== token) throw new StaleAttemptError(id, write);
     return row;
   }
-}
-
-/** Of a job at rest: what it waits for first. */
-function stageOf({ notBefore, concurrencyKey }: Pick<NewJob, 'notBefore' | 'concurrencyKey'>, at: Instant) {
-  if (notBefore !== null && notBefore > at.now) return stages.notBefore;
-  return concurrencyKey === null ? stages.slot : stages.itsKey;
 }
 
 function entryOf(transition: Transition): string {

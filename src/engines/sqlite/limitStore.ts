@@ -4,11 +4,9 @@
 
 import type { JobState } from '../../machines/states.ts';
 import type { NameLimits } from '../engine.ts';
+import { stages } from '../stages.ts';
 import type { Instant } from './jobStore.ts';
 import type { Statements } from './statements.ts';
-
-/** Of a job at rest, what it waits for; of a live one that has a concurrency key, `alive`; null otherwise. */
-export const stages = { notBefore: 0, slot: 1, itsKey: 2, alive: 3 } as const;
 
 export class LimitStore {
   readonly #statements: Statements;

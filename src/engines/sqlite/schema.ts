@@ -50,7 +50,7 @@ const migrations: readonly string[] = [
     stop TEXT,
     -- JSON objects with commas between them.
     history TEXT NOT NULL,
-    -- At rest: its rank, the lowest starts first; what it waits for (limitStore.ts, stages); and the wall time at which
+    -- At rest: its rank, the lowest starts first; what it waits for (stages.ts); and the wall time at which
     -- it times out. All null otherwise, but for the stage of a live job that has a concurrency key.
     rank REAL,
     stage INTEGER,

@@ -2,7 +2,7 @@
 // all of them and, with durability `full`, the loss of power. The database lives in a thread of its own
 // (databaseThread.ts); here its calls are gathered, and its answers given to those who wait.
 
-import { resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { FinalState, JobState, TimeoutKind } from '../../machines/states.ts';
@@ -26,15 +26,16 @@ import {
   type Watcher,
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
+import { settingsFrom } from '../jobText.ts';
 import { bootId } from '../processTable.ts';
 import { scheduleFrom } from './controlStore.ts';
 import type { OpenOrder } from './databaseThread.ts';
 import { newHolder } from './holder.ts';
 import { type QueuePlace, queueFirst } from './jobQueries.ts';
-import { fromRow, type JobRow, settingsFrom } from './jobRow.ts';
+import { fromRow, type JobRow } from './jobRow.ts';
 import type { Answer, Call, Committed, StoreCalls, StoreMethod } from './transactions.ts';
 
-const thread = new URL(`./databaseThread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+const thread = new URL(`./databaseThread${extname(import.meta.url)}`, import.meta.url);
 const answersATurn = 32;
 /** After which a lock that is missing is missing for good: see JobStore.lapsed. */
 const lookAgainMs = 250;
