@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { flagsOf } from '../support/flags.ts';
 import { type Count, measure } from './measure.ts';
 import { runMeasured } from './runMeasured.ts';
 
@@ -15,7 +15,7 @@ const measured = 'src/{machines,actors}/**/*.ts';
 /** All that it takes: other tests run these rooms too, and add nothing. */
 const tests = ['test/machines', 'test/actors'];
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' } } });
+const values = flagsOf('npm run coverage -- [--json]', { json: { type: 'boolean' } });
 const folder = mkdtempSync(join(tmpdir(), 'unstuck-coverage-'));
 try {
   const vitest = join(createRequire(import.meta.url).resolve('vitest/package.json'), '../vitest.mjs');

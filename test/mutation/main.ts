@@ -3,25 +3,22 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { flagsOf, refuse } from '../support/flags.ts';
 import { type Plant, StalePlantError, withFault } from './plant.ts';
 import { checkout, PlantedCopy } from './plantedCopy.ts';
 import { plants } from './plants.ts';
 import { endTrial, meant, runTests, type TestRun } from './trial.ts';
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    list: { type: 'boolean' },
-    json: { type: 'boolean' },
-  },
+const usage = 'npm run mutate -- [--only NAME]... [--list] [--json]';
+const values = flagsOf(usage, {
+  only: { type: 'string', multiple: true },
+  list: { type: 'boolean' },
+  json: { type: 'boolean' },
 });
 const only = values.only ?? [];
 const chosen = plants.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
-if (chosen.length === 0) {
-  console.error(`mutate: expected a part of a name after --only, got ${only.join(', ')}. See --list`);
-  process.exit(2);
-}
+if (chosen.length === 0)
+  refuse(`mutate: expected a part of a name after --only, got ${only.join(', ')}. See --list`, usage);
 const say = (line: string) => values.json !== true && console.log(line);
 
 if (values.list === true) {

@@ -2,20 +2,19 @@
 // that is not known to be equivalent. `--file job` for src/machines/job.ts alone; all of them take some time.
 
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
+import { flagsOf, refuse } from '../support/flags.ts';
 import { type Equivalent, equivalents } from './equivalents.ts';
 import { mutatedFiles } from './mutatedFiles.ts';
 
 type Mutant = Awaited<ReturnType<Stryker['runMutationTest']>>[number];
 
 const all = Object.keys(mutatedFiles);
-const { values } = parseArgs({ options: { file: { type: 'string', multiple: true } } });
+const usage = 'npm run stryker -- [--file NAME]...';
+const values = flagsOf(usage, { file: { type: 'string', multiple: true } });
 const unknownFile = values.file?.find((name) => !all.includes(name));
-if (unknownFile !== undefined) {
-  console.error(`stryker: expected --file to be one of ${all.join(', ')}, got ${unknownFile}`);
-  process.exit(2);
-}
+if (unknownFile !== undefined)
+  refuse(`stryker: expected --file to be one of ${all.join(', ')}, got ${unknownFile}`, usage);
 
 const isAlive = ({ status }: Mutant) => status === 'Survived' || status === 'NoCoverage';
 const lineOf = ({ fileName, location }: Mutant) =>

@@ -1,38 +1,19 @@
 // npm run simulate -- --seeds N [--from S] [--engine memory|sqlite] [--workers N] [--json]: many seeds, and 1 as exit code where one fails.
 // npm run simulate -- --seed N: the history of one; where it fails, the shortest history that fails in the same way.
 
-import { parseArgs } from 'node:util';
+import { flagsOf, refuse } from '../support/flags.ts';
 import { type EngineName, planOf } from './plan.ts';
 import { noSums, type Sums, simulateRange, simulateShared } from './range.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
 
-const usage =
-  'npm run simulate -- --seeds 200 [--from 1] [--engine sqlite] [--workers 2] [--json], or: npm run simulate -- --seed 7';
+const usage = `npm run simulate -- [--seeds 200] [--from 1] [--engine memory|sqlite] [--workers 2] [--json]
+npm run simulate -- --seed 7 [--engine memory|sqlite]`;
 
 function whole(name: string, given: string | undefined, fallback: number): number {
   const number = Number(given ?? fallback);
   if (Number.isSafeInteger(number) && number >= (name === 'from' || name === 'seed' ? 0 : 1)) return number;
-  console.error(`simulate: expected a whole number for --${name}, got ${given}. ${usage}`);
-  process.exit(2);
-}
-
-function read() {
-  try {
-    return parseArgs({
-      options: {
-        seeds: { type: 'string' },
-        from: { type: 'string' },
-        workers: { type: 'string' },
-        seed: { type: 'string' },
-        engine: { type: 'string', default: 'memory' },
-        json: { type: 'boolean' },
-      },
-    }).values;
-  } catch (error) {
-    console.error(`simulate: ${(error as Error).message} ${usage}`);
-    process.exit(2);
-  }
+  return refuse(`simulate: expected a whole number for --${name}, got ${given}`, usage);
 }
 
 let isInterrupted = false;
@@ -41,11 +22,16 @@ process.on('SIGINT', () => {
   isInterrupted = true;
 });
 
-const values = read();
-if (values.engine !== 'memory' && values.engine !== 'sqlite') {
-  console.error(`simulate: expected memory or sqlite for --engine, got ${values.engine}. ${usage}`);
-  process.exit(2);
-}
+const values = flagsOf(usage, {
+  seeds: { type: 'string' },
+  from: { type: 'string' },
+  workers: { type: 'string' },
+  seed: { type: 'string' },
+  engine: { type: 'string', default: 'memory' },
+  json: { type: 'boolean' },
+});
+if (values.engine !== 'memory' && values.engine !== 'sqlite')
+  refuse(`simulate: expected memory or sqlite for --engine, got ${values.engine}`, usage);
 const engine: EngineName = values.engine;
 const chosen = engine === 'memory' ? '' : ` --engine ${engine}`;
 process.exit(values.seed === undefined ? await many() : await one(whole('seed', values.seed, 1)));
