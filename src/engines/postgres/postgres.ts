@@ -204,7 +204,7 @@ export class PostgresEngine implements Engine {
         for (const { name, concurrency_key } of ripe) tx.touched(name, concurrency_key);
         // Those that come to wait for a slot are claimed with the others.
         await tx.moveUp();
-        return claim(tx, of);
+        return claim(tx, of, now);
       });
       this.#stored(tx);
       return value;
