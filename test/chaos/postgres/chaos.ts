@@ -109,6 +109,7 @@ export async function chaosOnPostgres(options: {
   }
   await witness.end();
   const { exceeded, findings, ...stored } = await judge(database.server, heard);
+  const ran = readJournal(journal);
   const { workerKilled, jobKilled, databaseKilled } = faults.counts;
   return {
     seed: options.seed,
@@ -116,12 +117,12 @@ export async function chaosOnPostgres(options: {
     acknowledged: heard.acknowledged.size,
     ...stored,
     limitsExceeded: witness.exceeded.length + exceeded.length,
-    ...readJournal(journal),
+    ...ran,
     endedByThemselves: places.reduce((sum, place) => sum + place.endedByItself, 0),
     notEnded,
     faults: faults.counts,
     ...{ skippedFaults: faults.leftOut, skippedBecause },
-    findings: [...findings, ...exceeded, ...witness.exceeded],
+    findings: [...findings, ...exceeded, ...witness.exceeded, ...ran.findings],
   };
 }
 

@@ -13,7 +13,8 @@ interface AtPlace {
   readonly lastsMs: number;
   /** Needs a machine of its own. */
   readonly isOfMachines?: true;
-  begin(place: Place, chance: () => number): Lift | Promise<Lift>;
+  /** `how`: chance, 0 to 1. */
+  begin(place: Place, how: number): Lift | Promise<Lift>;
 }
 
 /** Longer than a lease. */
@@ -27,11 +28,11 @@ export const placeFaults = {
     lastsMs: 3000,
     begin: (place) => (place.kill() ? nothing : null),
   },
-  jobKilled: { weight: 2, lastsMs: 0, begin: (place, chance) => (place.killJob(chance()) ? nothing : null) },
+  jobKilled: { weight: 2, lastsMs: 0, begin: (place, how) => (place.killJob(how) ? nothing : null) },
   machinePaused: {
     weight: 2,
     lastsMs: longMs,
-    begin: (place, chance) => (place.pause(true) ? () => place.wake(chance() < 0.5) : null),
+    begin: (place, how) => (place.pause(true) ? () => place.wake(how < 0.5) : null),
   },
   hostPaused: {
     weight: 2,
@@ -71,7 +72,7 @@ export const placeFaults = {
 interface AtDatabase {
   readonly weight: number;
   readonly lastsMs: number;
-  begin(database: Database, chance: () => number): Promise<() => Promise<void> | void>;
+  begin(database: Database, how: number): Promise<() => Promise<void> | void>;
 }
 
 export const databaseFaults = {
@@ -86,8 +87,8 @@ export const databaseFaults = {
   connectionsTerminated: {
     weight: 1,
     lastsMs: 0,
-    async begin(database, chance) {
-      await database.terminate(chance());
+    async begin(database, how) {
+      await database.terminate(how);
       return nothing;
     },
   },
@@ -133,8 +134,8 @@ export class Faults {
   /** One fault, by chance, somewhere where there is none. */
   async begin(): Promise<void> {
     const kind = this.#pick();
-    const at = this.#chance();
-    const lasts = this.#chance();
+    // As much chance for each, whether or not it comes about: the next is the same.
+    const [at, lasts, how] = [this.#chance(), this.#chance(), this.#chance()];
     // Two of three are over soon.
     const ms = (most: number) =>
       lasts < 2 / 3 ? lasts * 1.5 * Math.min(most, shortMs) : (lasts * 3 - 2) * most;
@@ -142,7 +143,7 @@ export class Faults {
       if (this.#isDatabaseTroubled) return;
       this.#isDatabaseTroubled = true;
       const { begin, lastsMs } = databaseFaults[kind as keyof typeof databaseFaults];
-      const lift = await begin(this.#afflicted.database, this.#chance);
+      const lift = await begin(this.#afflicted.database, how);
       this.#keep(kind, ms(lastsMs), async () => {
         await lift();
         this.#isDatabaseTroubled = false;
@@ -156,7 +157,7 @@ export class Faults {
     if (place === undefined || free.length * 2 <= places.length) return;
     const { begin, lastsMs }: AtPlace = placeFaults[kind as keyof typeof placeFaults];
     place.isTroubled = true;
-    const lift = await begin(place, this.#chance);
+    const lift = await begin(place, how);
     if (lift === null) place.isTroubled = false;
     else
       this.#keep(kind, ms(lastsMs), async () => {

@@ -20,10 +20,19 @@ export interface JournalCount {
   /** Attempts that were stopped, and awake beside the next one for a last moment. */
   lastMoments: number;
   longestLastMomentMs: number;
+  findings: string[];
 }
 
 export function readJournal(path: string): JournalCount {
-  const count = { chunksRepeatedAfterCheckpoint: 0, aliveTwice: 0, lastMoments: 0, longestLastMomentMs: 0 };
+  const count: JournalCount = {
+    ...{
+      chunksRepeatedAfterCheckpoint: 0,
+      aliveTwice: 0,
+      lastMoments: 0,
+      longestLastMomentMs: 0,
+      findings: [],
+    },
+  };
   const jobs = new Map<string, Map<string, Attempt>>();
   /** Of each chunk that was acknowledged: the line, and by whom. */
   const acknowledged = new Map<string, { line: number; token: string }>();
@@ -42,24 +51,30 @@ export function readJournal(path: string): JournalCount {
     if (what === 'ack' && !acknowledged.has(chunk)) acknowledged.set(chunk, { line, token });
     const done = what === 'run' ? acknowledged.get(chunk) : undefined;
     // One that began before the other had it acknowledged is of the last moments.
-    if (done !== undefined && (done.token === token || done.line < (began.get(token) as number)))
+    if (done !== undefined && (done.token === token || done.line < (began.get(token) as number))) {
       count.chunksRepeatedAfterCheckpoint += 1;
+      count.findings.push(`chunksRepeatedAfterCheckpoint: ${said}, acknowledged by ${done.token}`);
+    }
   }
-  for (const attempts of jobs.values()) judge([...attempts.values()], count);
+  for (const attempts of jobs.values()) judge([...attempts.entries()], count);
   return count;
 }
 
-function judge(attempts: readonly Attempt[], count: JournalCount): void {
-  for (const [n, { times }] of attempts.entries()) {
-    const next = attempts[n + 1]?.times[0];
+function judge(attempts: readonly [token: string, Attempt][], count: JournalCount): void {
+  for (const [n, [token, { times }]] of attempts.entries()) {
+    const [nextToken, { times: [next] = [] } = {}] = attempts[n + 1] ?? [];
     if (next === undefined) continue;
     const beside = times.filter((at) => at >= next);
     const [first] = beside;
     if (first === undefined) continue;
     const before = times.findLast((at) => at < next) ?? next;
     const moments = (beside.at(-1) as number) - first;
-    if (first - before < absenceMs || moments > lastMomentsMs) count.aliveTwice += 1;
-    else {
+    if (first - before < absenceMs || moments > lastMomentsMs) {
+      count.aliveTwice += 1;
+      count.findings.push(
+        `aliveTwice: ${token} ran on beside ${nextToken} from ${first - next} to ${(beside.at(-1) as number) - next} ms after its beginning, last seen ${next - before} ms before`,
+      );
+    } else {
       count.lastMoments += 1;
       count.longestLastMomentMs = Math.max(count.longestLastMomentMs, moments);
     }
