@@ -26,6 +26,7 @@ function launch(module: string, reuse: boolean) {
     module,
     beatMs: 20,
     limits: noLimits,
+    endBy: Infinity,
     reuse,
     log: { level: 'info' },
   } as unknown as AttemptSpec;

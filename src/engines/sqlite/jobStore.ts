@@ -237,10 +237,10 @@ export class JobStore {
           leaseUntil: at.monotonic + leaseMs,
         },
       );
-      if (row === undefined) return { id, token, held: false, intent: null, settings: null };
+      if (row === undefined) return { id, token, held: false, renewed: false, intent: null, settings: null };
       if (heartbeatAt !== null || total !== null) this.#changed(id, row.state);
       const intent = row.intent === null ? null : JSON.parse(row.intent);
-      return { id, token, held: true, intent, settings: row.settings };
+      return { id, token, held: true, renewed: true, intent, settings: row.settings };
     });
   }
 
