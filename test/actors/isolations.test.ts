@@ -48,6 +48,7 @@ test.each(['terminate', 'kill'] as const)(
     const { handle, lives, ended, acknowledgements } = launch(jobOf('await new Promise(() => {})'), false);
     await lives;
     handle.retime();
+    handle.renew();
     handle.ask('cancel');
     while (acknowledgements() === 0) await new Promise(setImmediate);
     handle[end]();

@@ -262,8 +262,8 @@ describe('its watchdog', () => {
     live.child.endBy(systemClock.monotonic() + 100);
     const rests = new Promise((resolve) => setTimeout(resolve, 800, 'rests'));
     expect(await Promise.race([live.ended, rests])).toBe('rests');
-    live.child.kill();
-    await live.ended;
+    const next = new LiveChild(live.child).start(jobOf('return 8'));
+    expect(await next.ended).toEqual({ exitCode: 0 });
   });
 
   test('rests with its process between attempts', async () => {

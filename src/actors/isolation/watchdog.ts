@@ -31,7 +31,7 @@ const killFor = (word: WatchdogWord) => {
 
 let limits: Exclude<WatchOrder, { type: 'rest' | 'lease' }> | null = null;
 let memory: NodeJS.Timeout | undefined;
-let lease: unknown = systemClock.setTimeout(() => {}, Infinity);
+let lease: unknown = null;
 const timers = new Map<TimeoutKind, unknown>();
 /** For the host, which stores a checkpoint. Kept from the first sign on: it may be heard before the order to watch. */
 let isWaiting = false;
@@ -83,11 +83,16 @@ function armDeadline(deadlineAt: number | null): void {
 
 /** Without patience: who was not there does not know whose job it is by now. */
 function endBy(at: number): void {
-  systemClock.clearTimeout(lease);
+  restLease();
   lease = systemClock.setTimeout(
     () => killFor({ cause: 'lease' }),
     Math.max(1, at - systemClock.monotonic()),
   );
+}
+
+function restLease(): void {
+  if (lease !== null) systemClock.clearTimeout(lease);
+  lease = null;
 }
 
 function obey(order: WatchOrder): void {
@@ -95,7 +100,7 @@ function obey(order: WatchOrder): void {
     if (limits !== null) endBy(order.endBy);
     return;
   }
-  if (order.type !== 'rewatch') systemClock.clearTimeout(lease);
+  if (order.type !== 'rewatch') restLease();
   limits = order.type === 'rest' ? null : order;
   for (const kind of counted) {
     if (order.type === 'watch' && !(kind === 'progress' && isWaiting)) count(kind);
