@@ -262,8 +262,9 @@ describe('its watchdog', () => {
     live.child.endBy(systemClock.monotonic() + 100);
     const rests = new Promise((resolve) => setTimeout(resolve, 800, 'rests'));
     expect(await Promise.race([live.ended, rests])).toBe('rests');
-    const next = new LiveChild(live.child).start(jobOf('return 8'));
-    expect(await next.ended).toEqual({ exitCode: 0 });
+    const next = new LiveChild(live.child).start(spins);
+    next.child.watch({ ...noLimits, jobMs: 1 });
+    expect(await next.ended).toMatchObject({ word: { cause: 'job' } });
   });
 
   test('rests with its process between attempts', async () => {
