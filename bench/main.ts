@@ -7,6 +7,7 @@ import type { Benchmark } from './benchmark.ts';
 import { durable } from './durable.ts';
 import { inspect } from './inspect.ts';
 import { lateness } from './lateness.ts';
+import { nodeLoss } from './nodeLoss.ts';
 import { paths } from './paths.ts';
 import { postgres } from './postgres.ts';
 import { postgresTrial } from './postgresTrial.ts';
@@ -26,6 +27,7 @@ const benchmarks: Record<string, Benchmark> = {
   queued,
   recovery,
   inspect,
+  'node-loss': nodeLoss,
   telemetry,
   postgres,
   'postgres-trial': postgresTrial,

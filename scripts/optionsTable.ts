@@ -20,6 +20,8 @@ const aboutProcessor: Record<(typeof processorNumbers)[number]['name'], string> 
   maxConcurrentJobs: 'attempts alive at once',
   spares: 'processes and threads kept started ahead, each',
   monitorIntervalSeconds: 'pause between two sweeps',
+  leaseSeconds:
+    'how long a processor that is gone keeps its jobs; on PostgreSQL also how long, less a quarter, its attempts go on while the database is away',
   queueTooOldSeconds: 'a job has waited for a slot so long: `queueTooOld` is told',
   keepCompletedSeconds: 'a completed job is removed so long after its end',
   keepFailedSeconds: 'one that failed, timed out or was cancelled',

@@ -34,6 +34,8 @@ export interface AttemptSpec {
   /** How often an isolated attempt shows that its event loop lives, ms. May change, as the limits may: see `retime`. */
   beatMs: number;
   limits: WatchLimits;
+  /** When its watchdog ends it, unless it is renewed before; monotonic ms, Infinity = never. Before its lease is over. */
+  endBy: number;
   /** Its process or thread may run the next attempt of the same module. */
   readonly reuse: boolean;
   readonly log: Logger;
@@ -41,8 +43,8 @@ export interface AttemptSpec {
 
 /** What an attempt reports while it lives. `ended` comes last, once, and only when nothing of it runs. */
 export interface AttemptPort {
-  /** It has processes of its own. */
-  started(group: ProcessGroup): void;
+  /** It has processes of its own. Resolves when whoever takes the job over can find them: then its code may begin. */
+  started(group: ProcessGroup): Promise<void>;
   heartbeat(): void;
   acknowledged(): void;
   total(items: number): void;
@@ -50,6 +52,8 @@ export interface AttemptPort {
   checkpoint(checkpoint: string, rows: readonly string[], items: number): Promise<void>;
   /** Its watchdog found it past a timeout and killed it; `ended` follows. */
   expired(kind: TimeoutKind): void;
+  /** Its watchdog ended it before its lease did; `ended` follows. */
+  lapsed(): void;
   ended(outcome: AttemptOutcome, exit?: { exitCode?: number; signal?: string }): void;
 }
 
@@ -60,6 +64,8 @@ export interface AttemptHandle {
   kill(): void;
   /** The limits and the beat of its spec are others now. */
   retime(): void;
+  /** The same of `endBy`. */
+  renew(): void;
 }
 
 /** May throw where the attempt cannot be started. */

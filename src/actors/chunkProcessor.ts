@@ -16,7 +16,8 @@ export interface LiveAttempt extends AttemptSpec {
   readonly chunksDone: number;
   /** What to end it with, as soon as it runs. */
   launched(handle: AttemptHandle): void;
-  started(group: ProcessGroup): void;
+  /** As of the port. */
+  started(group: ProcessGroup): Promise<void>;
   lived(): void;
   progressed(items: number): void;
   counted(total: number): void;
@@ -87,6 +88,7 @@ export function createChunkProcessor(
         report({ type: 'chunk.completed' });
       },
       expired: (kind) => report({ type: 'job.timeOut', kind, by: 'watchdog' }),
+      lapsed: () => report({ type: 'lease.lost' }),
       ended(outcome, exit) {
         if (hasEnded) return;
         hasEnded = true;

@@ -36,15 +36,16 @@ export interface ClaimAheadHost {
   failed(error: unknown): void;
 }
 
-interface Waiting {
-  job: StoredJob;
-  since: number;
+export interface ClaimedJob {
+  readonly job: StoredJob;
+  /** Its lease counts from no earlier; monotonic ms. */
+  readonly askedAt: number;
 }
 
 export class ClaimAhead {
   readonly #options: ClaimAheadOptions;
   readonly #host: ClaimAheadHost;
-  #waiting: Waiting[] = [];
+  #waiting: ClaimedJob[] = [];
   #paused: readonly string[] = [];
   #refill: Promise<void> | null = null;
   #isClosed = false;
@@ -64,21 +65,21 @@ export class ClaimAhead {
   }
 
   /** Up to `slots` jobs to start now. Fewer: no more are there, or `refilled` will be called. */
-  async claim(slots: number): Promise<StoredJob[]> {
+  async claim(slots: number): Promise<ClaimedJob[]> {
     if (this.#waiting.length === 0 && this.#refill !== null) await this.#refill;
     // However many wait: the host's loop turns between them, and what they write goes on its way.
     else if (this.#waiting.length > 0) await new Promise(setImmediate);
     this.#dropStale();
     if (this.#waiting.length === 0) return this.#claim(slots);
-    const jobs = this.#waiting.splice(0, slots).map(({ job }) => job);
+    const jobs = this.#waiting.splice(0, slots);
     if (jobs.length < slots || this.#isLow()) this.#refillSoon();
     return jobs;
   }
 
   /** A job that waits here, for a slot that has come free. */
-  next(): StoredJob | null {
+  next(): ClaimedJob | null {
     this.#dropStale();
-    const next = this.#waiting.shift()?.job ?? null;
+    const next = this.#waiting.shift() ?? null;
     if (next !== null && this.#isLow()) this.#refillSoon();
     return next;
   }
@@ -117,7 +118,7 @@ export class ClaimAhead {
     await this.#handBack(Infinity);
   }
 
-  async #claim(slots: number): Promise<StoredJob[]> {
+  async #claim(slots: number): Promise<ClaimedJob[]> {
     const { engine, clock, owner, names, limits, leaseMs } = this.#options;
     const began = clock.monotonic();
     // At the same moment as the last one it says nothing yet.
@@ -137,11 +138,12 @@ export class ClaimAhead {
       return [];
     }
     if (jobs.length > 0) this.#claimMs = mean(this.#claimMs, now - began);
-    this.#waiting.push(...jobs.slice(slots).map((job) => ({ job, since: began })));
+    const claimed = jobs.map((job) => ({ job, askedAt: began }));
+    this.#waiting.push(...claimed.slice(slots));
     if (this.#isClosed) await this.#handBack(Infinity);
     else this.#handBackPaused().catch((error) => this.#host.failed(error));
     this.#handBackLater();
-    return jobs.slice(0, slots);
+    return claimed.slice(0, slots);
   }
 
   /** Those that are still this process's own go back, to be claimed again. */
@@ -191,7 +193,7 @@ export class ClaimAhead {
   #dropStale(): void {
     const since = this.#options.clock.monotonic() - this.#options.keptMs;
     const [oldest] = this.#waiting;
-    if (oldest !== undefined && oldest.since <= since)
+    if (oldest !== undefined && oldest.askedAt <= since)
       this.#handBack(since).catch((error) => this.#host.failed(error));
   }
 
@@ -205,13 +207,13 @@ export class ClaimAhead {
         this.#dropStale();
         this.#handBackLater();
       },
-      oldest.since + keptMs - clock.monotonic(),
+      oldest.askedAt + keptMs - clock.monotonic(),
     );
   }
 
   /** What came before `since`. */
   #handBack(since: number): Promise<void> {
-    return this.#handBackWhere((waiting) => waiting.since <= since);
+    return this.#handBackWhere(({ askedAt }) => askedAt <= since);
   }
 
   async #handBackPaused(): Promise<void> {
@@ -219,7 +221,7 @@ export class ClaimAhead {
   }
 
   /** Where that fails a job's lease lapses, and it is recovered. */
-  async #handBackWhere(goes: (waiting: Waiting) => boolean): Promise<void> {
+  async #handBackWhere(goes: (waiting: ClaimedJob) => boolean): Promise<void> {
     const going = this.#waiting.filter(goes);
     this.#waiting = this.#waiting.filter((waiting) => !goes(waiting));
     await Promise.all(going.map(({ job }) => this.#host.handBack(job)));

@@ -25,12 +25,12 @@ export const systemClock: Clock = {
     const timer: Timer = {};
     if (ms === Infinity) return timer;
     const dueAt = monotonic() + ms;
-    const arm = () => {
-      const left = dueAt - monotonic();
-      if (left > 0) timer.timeout = setTimeout(arm, Math.min(Math.ceil(left), longestMs));
+    const arm = (left: number) => {
+      if (left > 0) timer.timeout = setTimeout(again, Math.min(Math.ceil(left), longestMs));
       else timer.immediate = setImmediate(callback);
     };
-    arm();
+    const again = () => arm(dueAt - monotonic());
+    arm(ms);
     return timer;
   },
   clearTimeout(timer) {

@@ -149,6 +149,8 @@ export interface BeatReply {
   readonly token: string;
   /** False: the token is stale, the attempt must end at once. */
   readonly held: boolean;
+  /** The lease counts anew, and what came with the beat is stored. False also where the row was just being written: the next beat does it. */
+  readonly renewed: boolean;
   /** What was asked of this attempt from elsewhere. */
   readonly intent: StopIntent | null;
   /** The job's, as they are now: its timeouts may have been changed. Null where it is not held. */
@@ -244,6 +246,11 @@ export interface Watcher {
 
 export interface Engine {
   readonly name: string;
+  /**
+   * Its processors may be on several machines: who takes a job over cannot end what is left of its attempt elsewhere, so an attempt
+   * ends itself before its lease does.
+   */
+  readonly spansMachines: boolean;
   open(clock: Clock): Promise<void>;
   close(): Promise<void>;
 

@@ -4,12 +4,15 @@
 import type { Clock } from './clock.ts';
 import type { Engine } from './engine.ts';
 
-/** `load` is called once, at the first `open`. Before that the engine has its name, and nothing else. */
-export function lateEngine(name: string, load: () => Promise<Engine>): Engine {
+/** `load` is called once, at the first `open`. Before that the engine has these facts of it, and nothing else. */
+export function lateEngine(
+  facts: Pick<Engine, 'name' | 'spansMachines'>,
+  load: () => Promise<Engine>,
+): Engine {
   let loading: Promise<Engine> | null = null;
   let loaded: Engine | null = null;
   const known = {
-    name,
+    ...facts,
     async open(clock: Clock) {
       loading ??= load();
       loaded = await loading;

@@ -69,6 +69,7 @@ interface Group {
 
 export class MemoryEngine implements Engine {
   readonly name = 'memory';
+  readonly spansMachines: boolean = false;
   #clock: Clock | null = null;
   #jobs = new Map<string, Row>();
   #idempotency = new Map<string, string>();
@@ -168,13 +169,13 @@ export class MemoryEngine implements Engine {
     return beats.map(({ id, token, heartbeatAt, total, group = null }) => {
       const row = this.#jobs.get(id);
       if (row === undefined || row.token !== token)
-        return { id, token, held: false, intent: null, settings: null };
+        return { id, token, held: false, renewed: false, intent: null, settings: null };
       row.leaseUntil = this.#time().monotonic() + leaseMs;
       if (heartbeatAt !== null) row.lastHeartbeatAt = heartbeatAt;
       if (total !== null) row.total = total;
       if (group !== null) row.group = group;
       if (heartbeatAt !== null || total !== null) this.#changed(row);
-      return { id, token, held: true, intent: row.intent, settings: row.settings };
+      return { id, token, held: true, renewed: true, intent: row.intent, settings: row.settings };
     });
   }
 

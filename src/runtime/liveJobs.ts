@@ -6,8 +6,10 @@ import type { Logger } from 'pino';
 import { type ActorRefFrom, createActor, type SnapshotFrom } from 'xstate';
 import type { AttemptHandle, Isolation, Launch, WatchLimits } from '../actors/attempt.ts';
 import { createChunkProcessor, type LiveAttempt } from '../actors/chunkProcessor.ts';
+import type { ClaimedJob } from '../actors/claimAhead.ts';
 import { createStoreIntent, createStoreVerdict } from '../actors/engineWrites.ts';
 import { gatherMs } from '../actors/isolation/protocol.ts';
+import type { LeaseTimes } from '../actors/leaseTimes.ts';
 import { patientClock, slowestBeatMs } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type {
@@ -51,7 +53,10 @@ interface LiveJob {
   lastProgressAt: number;
   /** Since the last round of beats. */
   hasNews: boolean;
-  group: ProcessGroup | null;
+  /** Monotonic ms: it lasts until then at least. */
+  leaseUntil: number;
+  /** To be stored with the next beat, and told when it is. */
+  group: { readonly group: ProcessGroup; stored(): void } | null;
   handle: AttemptHandle | null;
   isOver: boolean;
   /** Monotonic ms, of the first request to stop it, and of its proven end. */
@@ -69,6 +74,7 @@ export interface LiveRoot extends Pick<RootActor, 'ref' | 'name'> {
 export interface LiveJobsHost {
   readonly engine: Engine;
   readonly clock: Clock;
+  readonly lease: LeaseTimes;
   /** 0 to 1: see `chance` of the chart's input. */
   random(): number;
   readonly logger: Logger;
@@ -250,18 +256,18 @@ export class LiveJobs {
   }
 
   /** Starts the attempt of a job that was just claimed. */
-  start(job: StoredJob): void {
+  start({ job, askedAt }: ClaimedJob): void {
     const definition = this.#host.definitionOf(job.name);
     const span = this.#host.traces().attempt(job, isolationOf(definition));
     try {
-      this.#start(job, definition, span);
+      this.#start(job, askedAt + this.#host.lease.leaseMs, definition, span);
     } catch (error) {
       span.failed(error);
       throw error;
     }
   }
 
-  #start(job: StoredJob, definition: AnyDefinition, span: AttemptSpan): void {
+  #start(job: StoredJob, leaseUntil: number, definition: AnyDefinition, span: AttemptSpan): void {
     const { clock, random, logger } = this.#host;
     const isolation = isolationOf(definition);
     const log = logger.child({ jobId: job.id, job: job.name, attempt: job.attempt, ...span.logFields });
@@ -273,7 +279,7 @@ export class LiveJobs {
     const live: LiveJob = {
       job,
       actor,
-      attempt: this.#attemptOf(job, definition, span, log),
+      attempt: this.#attemptOf(job, leaseUntil, definition, span, log),
       span,
       startedAt,
       heartbeatAt: startedAt,
@@ -281,6 +287,7 @@ export class LiveJobs {
       lastHeartbeatAt: clock.now(),
       lastProgressAt: clock.now(),
       hasNews: false,
+      leaseUntil,
       group: null,
       handle: null,
       isOver: false,
@@ -323,14 +330,15 @@ export class LiveJobs {
         token,
         heartbeatAt: hasNews ? live.lastHeartbeatAt : null,
         total: hasNews ? live.total : null,
-        group: live.group,
+        group: live.group?.group ?? null,
       };
     });
   }
 
-  replied({ token, held, intent, settings }: BeatReply): void {
+  replied({ token, held, renewed, intent, settings }: BeatReply, beat: Beat, sentAt: number): void {
     const live = this.#attempts.get(token);
     if (live === undefined) return;
+    if (renewed) this.#renew(live, beat, sentAt);
     if (settings !== null) this.#retime(live, settings);
     if (!held) live.actor.send({ type: 'lease.lost' });
     // Asked for in another process; what was asked here, or told already, is on its way.
@@ -339,6 +347,28 @@ export class LiveJobs {
       else if (intent.kind === 'timeout')
         live.actor.send({ type: 'job.timeOut', kind: intent.timeout, by: intent.by });
     }
+  }
+
+  #renew(live: LiveJob, { group }: Beat, sentAt: number): void {
+    live.leaseUntil = sentAt + this.#host.lease.leaseMs;
+    live.attempt.endBy = this.#endBy(live.leaseUntil);
+    live.handle?.renew();
+    if (live.group === null || live.group.group !== group) return;
+    live.group.stored();
+    live.group = null;
+  }
+
+  /** Of the watchdog's. */
+  #endBy(leaseUntil: number): number {
+    const { engine, lease } = this.#host;
+    return engine.spansMachines ? leaseUntil - lease.watchdogMarginMs : Infinity;
+  }
+
+  /** Attempts whose leases could not be renewed: another machine may have their jobs soon. */
+  endLapsing(): void {
+    const from = this.#host.clock.monotonic() + this.#host.lease.hostMarginMs;
+    for (const { leaseUntil, actor } of [...this.#live.values()])
+      if (leaseUntil <= from) actor.send({ type: 'lease.lost' });
   }
 
   /** Its timeouts may be others than those its attempt started with. Nothing where that is not alive here. */
@@ -406,7 +436,13 @@ export class LiveJobs {
     ]);
   }
 
-  #attemptOf(job: StoredJob, definition: AnyDefinition, span: AttemptSpan, log: Logger): LiveAttempt {
+  #attemptOf(
+    job: StoredJob,
+    leaseUntil: number,
+    definition: AnyDefinition,
+    span: AttemptSpan,
+    log: Logger,
+  ): LiveAttempt {
     const { clock } = this.#host;
     const startedAt = clock.monotonic();
     const token = job.token as string;
@@ -433,14 +469,16 @@ export class LiveJobs {
       module: definition.module === undefined ? null : moduleUrl(definition.module),
       beatMs: beatMsOf(job.settings),
       limits: watchLimits(job),
+      endBy: this.#endBy(leaseUntil),
       reuse: definition.reuse === true,
       log,
       launch: this.#host.launchIn(isolationOf(definition)),
-      started: (group) => {
-        const live = this.#attempts.get(token);
-        if (live !== undefined) live.group = group;
-        this.#host.beatSoon();
-      },
+      started: (group) =>
+        new Promise((stored) => {
+          const live = this.#attempts.get(token);
+          if (live !== undefined) live.group = { group, stored };
+          this.#host.beatSoon();
+        }),
       lived,
       progressed: (items) => {
         lived();

@@ -8,6 +8,7 @@ import { v7 as uuid } from 'uuid';
 import type { Places } from '../actors/attempt.ts';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import { isChunked } from '../actors/jobCode.ts';
+import { leaseTimes } from '../actors/leaseTimes.ts';
 import type { NewJob, StoredJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
@@ -114,9 +115,11 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     });
     this.#door = new EngineDoor({ engine, clock, prepare: () => this.#telemetry.open() });
     const traces = () => this.#telemetry.traces;
+    const lease = leaseTimes(this.#options.leaseSeconds);
     this.#live = new LiveJobs({
       engine,
       clock,
+      lease,
       observer: this.#telemetry.metrics,
       random,
       logger: jobLogger,
@@ -226,6 +229,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
               },
             ]),
       ],
+      lease: leaseTimes(this.#options.leaseSeconds),
       queueWatch: new QueueWatch({
         engine,
         clock,

@@ -67,6 +67,11 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   onSlotsLost?: 'stay' | 'exit';
   /** Pause between two sweeps of the monitor. Default 60. */
   monitorIntervalSeconds?: number;
+  /**
+   * How long a processor that is gone, or cannot reach the engine, keeps its jobs: then others go on with them. On PostgreSQL its
+   * attempts have ended by then, so this is also how long the database may be away before they do (a quarter less). 3 to 3600, default 12.
+   */
+  leaseSeconds?: number;
   /** When a job has waited so long for a slot, `queueTooOld` is told: an event, a line of the log, webhooks. Default 3600; Infinity: never. */
   queueTooOldSeconds?: number;
   /**
@@ -117,6 +122,7 @@ export function resolveOptions(
     spares,
     onSlotsLost = 'stay',
     monitorIntervalSeconds,
+    leaseSeconds,
     queueTooOldSeconds,
     webhooks,
     keepCompletedSeconds,
@@ -145,6 +151,7 @@ export function resolveOptions(
       maxConcurrentJobs,
       spares,
       monitorIntervalSeconds,
+      leaseSeconds,
       queueTooOldSeconds,
       keepCompletedSeconds,
       keepFailedSeconds,
@@ -230,7 +237,7 @@ function openable(engine: unknown, durability: unknown): Engine {
 }
 
 function postgres(url: string, durability: 'full' | 'normal' | undefined): Engine {
-  return lateEngine('postgres', async () => {
+  return lateEngine({ name: 'postgres', spansMachines: true }, async () => {
     const { PostgresEngine } = await import('../engines/postgres/postgres.ts');
     return new PostgresEngine({ url, durability });
   });

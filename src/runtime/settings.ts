@@ -112,6 +112,13 @@ export const processorNumbers = [
     ...seconds,
   },
   {
+    name: 'leaseSeconds',
+    fallback: 12,
+    variable: 'RECONCILIATION_LEASE_SECONDS',
+    expected: 'seconds, 3 to 3600',
+    fits: (n: number) => n >= 3 && n <= 3600,
+  },
+  {
     name: 'queueTooOldSeconds',
     fallback: 3600,
     variable: 'RECONCILIATION_QUEUE_TOO_OLD_SECONDS',

@@ -3,7 +3,7 @@
 // slot is held by a job that hangs.
 
 import { type AnyActorRef, createActor, fromPromise } from 'xstate';
-import { ClaimAhead } from '../actors/claimAhead.ts';
+import { ClaimAhead, type ClaimedJob } from '../actors/claimAhead.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Engine, NameLimits, StoredJob } from '../engines/engine.ts';
 import { supervisorMachine } from '../machines/supervisor.ts';
@@ -30,7 +30,7 @@ export interface SlotPoolOptions {
 
 export interface SlotPoolHost {
   /** Begins its attempt; throws where that cannot be. */
-  start(job: StoredJob): void;
+  start(claimed: ClaimedJob): void;
   /** It could not be started. Never rejects. */
   unstartable(job: StoredJob, error: unknown): Promise<void>;
   handBack(job: StoredJob): Promise<void>;
@@ -70,7 +70,7 @@ export class SlotPool {
         throw error;
       });
       host.engineAnswered();
-      for (const job of jobs) await this.#start(job);
+      for (const claimed of jobs) await this.#start(claimed);
       // Not waited for: these jobs have begun, whatever becomes of it.
       if (jobs.length < slots) this.#wakeForRates().catch(host.engineFailed);
       return jobs.length;
@@ -169,9 +169,9 @@ export class SlotPool {
     this.#passing -= slots;
     if (this.#passing > 0) setImmediate(() => this.#passSlots());
     for (let slot = 0; slot < slots; slot += 1) {
-      const job = this.#draining === null ? this.#ahead.next() : null;
-      if (job === null) this.#freeSlot();
-      else this.#start(job);
+      const claimed = this.#draining === null ? this.#ahead.next() : null;
+      if (claimed === null) this.#freeSlot();
+      else this.#start(claimed);
     }
   }
 
@@ -181,16 +181,16 @@ export class SlotPool {
   }
 
   /** One that cannot be started has failed, and does not take the others of its claim with it. */
-  async #start(job: StoredJob): Promise<void> {
+  async #start(claimed: ClaimedJob): Promise<void> {
     this.#startsInTurn += 1;
     if (this.#startsInTurn === 1)
       setImmediate(() => {
         this.#startsInTurn = 0;
       });
     try {
-      this.#host.start(job);
+      this.#host.start(claimed);
     } catch (error) {
-      await this.#host.unstartable(job, error);
+      await this.#host.unstartable(claimed.job, error);
       queueMicrotask(() => this.#passSlot());
     }
   }

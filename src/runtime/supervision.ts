@@ -3,8 +3,10 @@
 
 import type { Logger } from 'pino';
 import { type ActorRefFrom, type AnyActorRef, createActor, fromPromise } from 'xstate';
+import type { ClaimedJob } from '../actors/claimAhead.ts';
 import { createDueTimer } from '../actors/dueTimer.ts';
 import { createLeaseKeeper } from '../actors/leaseKeeper.ts';
+import type { LeaseTimes } from '../actors/leaseTimes.ts';
 import { patientClock } from '../actors/patientClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import { type Engine, StaleAttemptError, type StoredJob } from '../engines/engine.ts';
@@ -21,11 +23,6 @@ import type { QueueWatch } from './queueWatch.ts';
 import { SlotPool, type SlotPoolOptions } from './slotPool.ts';
 import type { Ticks } from './ticks.ts';
 import type { QueueAge } from './webhooks/notification.ts';
-
-/** How long a silent owner keeps its jobs. */
-const leaseMs = 15_000;
-/** Several within a lease. */
-const beatIntervalMs = 1_000;
 
 /** A stop that hands back waits so long for an engine that does not answer. */
 const unansweredMs = 5_000;
@@ -49,6 +46,7 @@ export interface SupervisionOptions {
   /** Of slots, each with names of its own. They are drained in this order. The first is that of the app's jobs. */
   readonly pools: readonly PoolOptions[];
   readonly queueWatch: QueueWatch;
+  readonly lease: LeaseTimes;
   readonly monitorIntervalMs: number;
   readonly keepCompletedMs: number;
   readonly keepFailedMs: number;
@@ -75,13 +73,13 @@ export class Supervision {
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
-    const { engine, clock, logger, live, acts, ticks, owner, pools } = options;
+    const { engine, clock, logger, live, acts, ticks, owner, pools, lease } = options;
     const failed = (error: unknown) => this.engineFailed(error);
     const answered = () => {
       this.engineFailure = null;
     };
     const host = {
-      start: (job: StoredJob) => this.#start(job),
+      start: (claimed: ClaimedJob) => this.#start(claimed),
       unstartable: async (job: StoredJob, error: unknown) => {
         logger.error({ err: error }, `job ${job.id} could not be started: ${(error as Error).message}`);
         await acts.fail(job, error).catch(failed);
@@ -92,7 +90,11 @@ export class Supervision {
       engineFailed: failed,
     };
     this.#pools = pools.map(
-      (pool) => new SlotPool({ ...pool, engine, clock, owner, leaseMs, keptMs: beatIntervalMs }, host),
+      (pool) =>
+        new SlotPool(
+          { ...pool, engine, clock, owner, leaseMs: lease.leaseMs, keptMs: lease.intervalMs },
+          host,
+        ),
     );
     const dueTimer = createDueTimer(clock, {
       nextDueAt: () => engine.nextDueAt(),
@@ -119,18 +121,14 @@ export class Supervision {
         await Promise.all(this.#pools.map((pool) => pool.pause(paused)));
       },
     });
-    const keeper = createLeaseKeeper(
-      engine,
-      clock,
-      { intervalMs: beatIntervalMs, leaseMs },
-      {
-        beats: () => live.beats(),
-        replied: (reply) => live.replied(reply),
-        recover: () => this.#recover(),
-        answered,
-        failed,
-      },
-    );
+    const keeper = createLeaseKeeper(engine, clock, lease, {
+      beats: () => live.beats(),
+      replied: (reply, beat, sentAt) => live.replied(reply, beat, sentAt),
+      recover: () => this.#recover(),
+      endLapsing: () => live.endLapsing(),
+      answered,
+      failed,
+    });
     this.#leaseKeeper = createActor(keeper, { clock });
     const areLimited = this.#pools.some((pool) => pool.areLimited);
     this.#unwatch = engine.watch({
@@ -382,11 +380,11 @@ export class Supervision {
     await Promise.all(found.map(({ id, kind }) => this.#options.acts.timeOutFound(id, kind)));
   }
 
-  #start(job: StoredJob): void {
+  #start(claimed: ClaimedJob): void {
     const { live } = this.#options;
-    live.start(job);
+    live.start(claimed);
     // Claimed while the processor was told to stop: its code does not even begin.
-    if (this.#isHandingBack) live.send(job.id, { type: 'job.handBack' });
+    if (this.#isHandingBack) live.send(claimed.job.id, { type: 'job.handBack' });
   }
 
   #handBack(): void {

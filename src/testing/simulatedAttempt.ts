@@ -80,10 +80,18 @@ export class SimulatedAttempt implements AttemptHandle {
     this.spec = spec;
     this.#port = port;
     this.#beatMs = spec.beatMs;
-    this.#watchdog = new SimulatedWatchdog(machine.clock, (kind) => this.overrun(kind));
-    if (group !== null) port.started(group);
-    if (group !== null) this.#watchdog.watch(spec.limits);
-    this.#run();
+    this.#watchdog = new SimulatedWatchdog(
+      machine.clock,
+      (kind) => this.overrun(kind),
+      () => this.#lapse(),
+    );
+    if (group === null) this.#run();
+    else {
+      this.#watchdog.watch(spec.limits);
+      this.#watchdog.endBy(spec.endBy);
+      // Its host's word that it may begin comes as all others do.
+      port.started(group).then(() => this.#run());
+    }
   }
 
   /** Aborted when it is asked to stop. */
@@ -99,6 +107,11 @@ export class SimulatedAttempt implements AttemptHandle {
   /** Its watchdog finds it past this timeout, and kills it. */
   overrun(kind: TimeoutKind): void {
     this.#machine.tell(this, () => this.#port.expired(kind), false);
+    this.kill();
+  }
+
+  #lapse(): void {
+    this.#machine.tell(this, () => this.#port.lapsed(), false);
     this.kill();
   }
 
@@ -182,6 +195,10 @@ export class SimulatedAttempt implements AttemptHandle {
     if (!this.isAlive || this.group === null) return;
     this.#watchdog.rewatch(this.spec.limits);
     this.slowBeats(this.spec.beatMs / 1000);
+  }
+
+  renew(): void {
+    if (this.isAlive && this.group !== null) this.#watchdog.endBy(this.spec.endBy);
   }
 
   /** Its event loop does. */

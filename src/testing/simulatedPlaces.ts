@@ -26,12 +26,17 @@ export interface SimulatedPlacesOptions {
 
 /** The process table of a simulated machine. */
 export class SimulatedProcesses {
+  readonly #machine: string;
   readonly #byPid = new Map<number, SimulatedAttempt>();
   #lastPid = 0;
 
+  constructor(machine = 'simulated') {
+    this.#machine = machine;
+  }
+
   nextGroup(startedAt: number): ProcessGroup {
     this.#lastPid += 1;
-    return { boot: 'simulated', pid: this.#lastPid, startedAt: String(startedAt) };
+    return { boot: this.#machine, pid: this.#lastPid, startedAt: String(startedAt) };
   }
 
   add(attempt: SimulatedAttempt): void {
@@ -42,8 +47,9 @@ export class SimulatedProcesses {
     if (attempt.group !== null) this.#byPid.delete(attempt.group.pid);
   }
 
-  of({ pid }: ProcessGroup): SimulatedAttempt | undefined {
-    return this.#byPid.get(pid);
+  /** What another machine runs is not seen here. */
+  of({ boot, pid }: ProcessGroup): SimulatedAttempt | undefined {
+    return boot === this.#machine ? this.#byPid.get(pid) : undefined;
   }
 }
 

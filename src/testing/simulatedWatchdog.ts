@@ -13,14 +13,17 @@ const counted: readonly Counted[] = ['job', 'heartbeat', 'progress'];
 export class SimulatedWatchdog {
   readonly #clock: Clock;
   readonly #expired: (kind: TimeoutKind) => void;
+  readonly #lapsed: () => void;
+  #lease: unknown = null;
   readonly #timers = new Map<TimeoutKind, unknown>();
   /** What counts, and since when, monotonic ms. */
   readonly #since = new Map<Counted, number>();
   #limits: WatchLimits | null = null;
 
-  constructor(clock: Clock, expired: (kind: TimeoutKind) => void) {
+  constructor(clock: Clock, expired: (kind: TimeoutKind) => void, lapsed: () => void) {
     this.#clock = clock;
     this.#expired = expired;
+    this.#lapsed = lapsed;
   }
 
   watch(limits: WatchLimits): void {
@@ -36,6 +39,18 @@ export class SimulatedWatchdog {
     this.#armDeadline();
   }
 
+  /** Monotonic ms; Infinity = never. */
+  endBy(at: number): void {
+    this.#restLease();
+    if (this.#limits === null || at === Infinity) return;
+    this.#lease = this.#clock.setTimeout(() => this.#lapsed(), Math.max(1, at - this.#clock.monotonic()));
+  }
+
+  #restLease(): void {
+    if (this.#lease !== null) this.#clock.clearTimeout(this.#lease);
+    this.#lease = null;
+  }
+
   sign(sign: Sign): void {
     if (this.#limits === null) return;
     this.#count('heartbeat');
@@ -47,6 +62,7 @@ export class SimulatedWatchdog {
 
   rest(): void {
     this.#limits = null;
+    this.#restLease();
     for (const kind of [...this.#timers.keys()]) this.#disarm(kind);
   }
 

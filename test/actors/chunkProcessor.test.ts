@@ -28,6 +28,7 @@ const handle: AttemptHandle = {
   terminate: () => told.push('terminate'),
   kill: () => told.push('kill'),
   retime() {},
+  renew() {},
 };
 const runs: Launch = (_, given) => {
   port = given;
@@ -89,6 +90,12 @@ function begin(launch = runs) {
   const command = (given: AttemptCommand) => job.getSnapshot().children.attempt?.send(given);
   return { job, command };
 }
+
+test('one that its watchdog ended before its lease was has lost it', async () => {
+  begin();
+  port.lapsed();
+  expect(heard).toEqual([{ type: 'lease.lost' }]);
+});
 
 test('an attempt that cannot be started has failed', async () => {
   const { command } = begin(() => {

@@ -1,7 +1,7 @@
 // Claims ahead of the slots on simulated time, with the engine's answers in our hands.
 
 import { beforeEach, expect, test } from 'vitest';
-import { ClaimAhead } from '../../src/actors/claimAhead.ts';
+import { ClaimAhead, type ClaimedJob } from '../../src/actors/claimAhead.ts';
 import type { Clock } from '../../src/engines/clock.ts';
 import type { Claim, Engine, NameLimits, StoredJob } from '../../src/engines/engine.ts';
 import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
@@ -173,9 +173,9 @@ test('a job that waits here can be taken out', async () => {
   const ahead = await busy();
   const next = ahead.next();
   expect(next).not.toBeNull();
-  expect(ahead.has(String(next?.id))).toBe(false);
+  expect(ahead.has(String(next?.job.id))).toBe(false);
   expect(ahead.take('unknown')).toBeNull();
-  const id = String(Number(next?.id) + 1);
+  const id = String(Number(next?.job.id) + 1);
   expect(ahead.has(id)).toBe(true);
   expect(ahead.take(id)?.id).toBe(id);
   expect(ahead.has(id)).toBe(false);
@@ -226,7 +226,7 @@ async function aheadAfter(tookMs: readonly number[], limits: Record<string, Name
   const claimOne = async () => {
     const claimed = ahead.claim(1);
     await clock.advance(Math.max(20, 2 * commitMs) / 1000);
-    expect((await claimed).map(({ name }) => name)).toEqual(['job']);
+    expect((await claimed).map(({ job }) => job.name)).toEqual(['job']);
   };
   await claimOne();
   for (const ms of tookMs) ahead.attemptTook(ms);
@@ -324,14 +324,14 @@ test('where a claim gets less than its slots, and none would be claimed ahead, i
 
 test('what waits is given in the order in which it came, after a turn of the event loop', async () => {
   const { ahead } = await aheadAfter(times(40, 1));
-  let jobs: StoredJob[] = [];
+  let jobs: ClaimedJob[] = [];
   ahead.claim(2).then((claimed) => {
     jobs = claimed;
   });
   for (let count = 0; count < 20; count += 1) await null;
   expect(jobs).toEqual([]);
   await new Promise(setImmediate);
-  expect(jobs.map(({ id }) => id)).toEqual(['2', '3']);
+  expect(jobs.map(({ job }) => job.id)).toEqual(['2', '3']);
   await ahead.close();
 });
 

@@ -32,6 +32,9 @@ export class FakeChild implements Child {
   rewatch(limits: object): void {
     this.done.push({ rewatch: limits });
   }
+  endBy(at: number): void {
+    this.done.push({ endBy: at });
+  }
   terminate(): void {
     this.done.push('terminate');
   }

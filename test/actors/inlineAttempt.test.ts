@@ -62,6 +62,7 @@ test.each([
   await new Promise(setImmediate);
   handle.terminate();
   handle.retime();
+  handle.renew();
   handle[command]('cancel');
   expect(told).toEqual(['acknowledged']);
   expect(await ended).toEqual({ kind: 'completed', result: `"AbortError: ${reason}"` });

@@ -12,6 +12,8 @@ import { FakeChild } from './fakeChild.ts';
 let told: unknown[];
 let log: ReturnType<typeof capturedLog>;
 let child: FakeChild;
+/** How what tells of its processes is stored. */
+let started: () => Promise<void>;
 /** How its checkpoints end. */
 let checkpoint: () => Promise<void>;
 
@@ -19,16 +21,21 @@ beforeEach(() => {
   told = [];
   log = capturedLog();
   child = new FakeChild();
+  started = async () => {};
   checkpoint = async () => {};
 });
 
 const port: AttemptPort = {
-  started: (group) => told.push({ group }),
+  started: (group) => {
+    told.push({ group });
+    return started();
+  },
   heartbeat: () => told.push('heartbeat'),
   acknowledged: () => told.push('acknowledged'),
   total: (items) => told.push({ items }),
   checkpoint: () => checkpoint(),
   expired: (kind) => told.push({ expired: kind }),
+  lapsed: () => told.push('lapsed'),
   ended: (outcome, exit) => told.push({ ...outcome, ...exit }),
 };
 
@@ -38,11 +45,12 @@ function run(keeper: Partial<Keeper> = {}, logger = log.logger) {
     module: 'file:///job.js',
     beatMs: 1000,
     limits: { jobMs: 1 },
+    endBy: Infinity,
     reuse: true,
     log: logger,
   } as unknown as AttemptSpec;
   const handle = runInChild(child, spec, port, { rested: () => told.push('rested'), ...keeper });
-  return { handle, listener: child.listener as ChildListener };
+  return { handle, spec, listener: child.listener as ChildListener };
 }
 
 test.each([
@@ -82,14 +90,65 @@ test.each([
   expect(told).toStrictEqual([{ kind: 'failed', failure, ...known }]);
 });
 
-test('it is held, watched within its limits, and told what to run', () => {
+const start = {
+  ...{ type: 'start', module: 'file:///job.js', beatMs: 1000, logLevel: 'debug', stays: true, attempt: {} },
+};
+
+test('it is held, watched within its limits, and told what to run once its processes can be found', async () => {
   child.group = { boot: 'boot', pid: 7, startedAt: '1' };
-  run();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  started = () => promise;
+  const { spec } = run();
   expect(told).toEqual([{ group: child.group }]);
   expect([child.holds, child.watched]).toEqual([true, { jobMs: 1 }]);
-  expect(child.done).toEqual([
-    { type: 'start', module: 'file:///job.js', beatMs: 1000, logLevel: 'debug', stays: true, attempt: {} },
-  ]);
+  await null;
+  expect(child.done).toEqual([]);
+  // Its timeouts were changed meanwhile.
+  spec.beatMs = 500;
+  resolve();
+  await promise;
+  expect(child.done).toEqual([{ ...start, beatMs: 500 }]);
+});
+
+test('asked to stop before it may begin, it begins with that', async () => {
+  child.group = { boot: 'boot', pid: 7, startedAt: '1' };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  started = () => promise;
+  const { handle } = run();
+  handle.ask('cancel');
+  expect(child.done).toEqual([]);
+  resolve();
+  await promise;
+  expect(child.done).toEqual([start, { type: 'ask', reason: 'cancel' }]);
+});
+
+test.each(['kill', 'terminate', 'ended'] as const)('%s before it may begin, it never does', async (how) => {
+  child.group = { boot: 'boot', pid: 7, startedAt: '1' };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  started = () => promise;
+  const { handle, listener } = run();
+  if (how === 'ended') listener.ended({ exitCode: 1 });
+  else handle[how]();
+  resolve();
+  await promise;
+  expect(child.done).not.toContainEqual(start);
+});
+
+test('its watchdog is told when to end it, and each time that is put off; not where it never is', () => {
+  const { spec, handle } = run();
+  handle.renew();
+  expect(child.done).toEqual([start]);
+  spec.endBy = 5000;
+  handle.renew();
+  expect(child.done.at(-1)).toEqual({ endBy: 5000 });
+  const known = child.done.length;
+  runInChild(child, spec, port, { rested() {} });
+  expect(child.done[known]).toEqual({ endBy: 5000 });
+});
+
+test('one that was ended before its lease was says so, and not which timeout', () => {
+  run().listener.ended({ signal: 'SIGKILL', word: { cause: 'lease' } });
+  expect(told).toMatchObject(['lapsed', { kind: 'failed', signal: 'SIGKILL' }]);
 });
 
 test('one that is heard of has begun: its end is its attempt’s', () => {
@@ -138,7 +197,7 @@ test('one that was gone before it was heard of is the keeper’s; one that broke
 });
 
 test('after its end nothing of it is heard, nor is its child told anything', () => {
-  const { handle, listener } = run();
+  const { handle, spec, listener } = run();
   listener.message({ type: 'completed', result: '7', stays: true });
   expect(told).toEqual([{ kind: 'completed', result: '7' }, 'rested']);
   const before = child.done.length;
@@ -146,6 +205,8 @@ test('after its end nothing of it is heard, nor is its child told anything', () 
   handle.terminate();
   handle.kill();
   handle.retime();
+  spec.endBy = 1;
+  handle.renew();
   listener.message({ type: 'heartbeat' });
   listener.ended({ exitCode: 0 });
   expect(told).toHaveLength(2);

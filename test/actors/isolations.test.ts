@@ -26,6 +26,7 @@ function launch(module: string, reuse: boolean) {
     module,
     beatMs: 20,
     limits: noLimits,
+    endBy: Infinity,
     reuse,
     log: { level: 'info' },
   } as unknown as AttemptSpec;
@@ -47,6 +48,7 @@ test.each(['terminate', 'kill'] as const)(
     const { handle, lives, ended, acknowledgements } = launch(jobOf('await new Promise(() => {})'), false);
     await lives;
     handle.retime();
+    handle.renew();
     handle.ask('cancel');
     while (acknowledgements() === 0) await new Promise(setImmediate);
     handle[end]();

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AttemptPort, AttemptSpec } from '../../src/actors/attempt.ts';
 import { Isolations } from '../../src/actors/isolation/isolations.ts';
 import { startProcess } from '../../src/actors/isolation/processChild.ts';
+import { systemClock } from '../../src/actors/systemClock.ts';
 import { children, isAlive } from '../support/processes.ts';
 import { SpawnedHost } from '../support/spawnedHost.ts';
 import { jobOf, LiveChild, moduleOf, noLimits, settled, spawned } from './liveChild.ts';
@@ -121,11 +122,12 @@ test('an attempt whose spare had died, and for which no other can be started, ha
   const spare = children().find((pid) => !before.includes(pid)) ?? 0;
   process.kill(spare, 'SIGKILL');
   const outcome = await new Promise<unknown>((resolve) => {
-    const port = { started() {}, ended: resolve } as unknown as AttemptPort;
+    const port = { async started() {}, ended: resolve } as unknown as AttemptPort;
     const spec = {
       start: { name: 'job' },
       log: { level: 'info' },
       limits: noLimits,
+      endBy: Infinity,
       beatMs: 100,
       reuse: false,
     };
@@ -238,6 +240,31 @@ describe('its watchdog', () => {
     while (live.said.filter(({ type }) => type === 'checkpoint').length < 2) await settled();
     live.child.post({ type: 'checkpoint.saved', error: null });
     expect(await live.ended).toEqual({ signal: 'SIGKILL', word: { cause: 'progress' } });
+  });
+
+  test('ends it before its lease is over, and not where that is put off', async () => {
+    const live = new LiveChild(startProcess()).start(spins);
+    await live.says('heartbeat');
+    live.child.watch(noLimits);
+    live.child.endBy(systemClock.monotonic() + 300);
+    live.child.endBy(systemClock.monotonic() + 1500);
+    const patient = new Promise((resolve) => setTimeout(resolve, 800, 'lives'));
+    expect(await Promise.race([live.ended, patient])).toBe('lives');
+    expect(await live.ended).toEqual({ signal: 'SIGKILL', word: { cause: 'lease' } });
+  });
+
+  test('knows no lease between attempts', async () => {
+    const live = new LiveChild(startProcess()).start(jobOf('return 7'), true);
+    live.child.watch(noLimits);
+    live.child.endBy(systemClock.monotonic() + 400);
+    await live.says('completed');
+    live.child.watch(null);
+    live.child.endBy(systemClock.monotonic() + 100);
+    const rests = new Promise((resolve) => setTimeout(resolve, 800, 'rests'));
+    expect(await Promise.race([live.ended, rests])).toBe('rests');
+    const next = new LiveChild(live.child).start(spins);
+    next.child.watch({ ...noLimits, jobMs: 1 });
+    expect(await next.ended).toMatchObject({ word: { cause: 'job' } });
   });
 
   test('rests with its process between attempts', async () => {

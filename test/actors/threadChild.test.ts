@@ -75,6 +75,7 @@ test('it can be ended in a loop; whoever listens after that hears how it ended',
   const { child } = live;
   child.watch(noLimits);
   child.rewatch(noLimits);
+  child.endBy(0);
   child.hold(false);
   child.hold(true);
   child.terminate();

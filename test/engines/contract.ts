@@ -260,7 +260,7 @@ export function engineContract(name: string, create: () => Engine): void {
         await expect(engine.settle(id, token, verdict('failed'))).rejects.toEqual(stale);
         await expect(engine.checkpoint({ ...write, token })).rejects.toEqual(stale);
         expect(await engine.beat([{ id, token, heartbeatAt: null, total: null }], 1000)).toEqual([
-          { id, token, held: false, intent: null, settings: null },
+          { id, token, held: false, renewed: false, intent: null, settings: null },
         ]);
         expect(await engine.get(id)).toMatchObject({
           state: 'completed',
@@ -383,7 +383,7 @@ export function engineContract(name: string, create: () => Engine): void {
         const { id, token } = await claimOne();
         await clock.advance(10);
         expect(await engine.beat([{ id, token, heartbeatAt: clock.now(), total: 5 }], 15_000)).toEqual([
-          { id, token, held: true, intent: null, settings },
+          { id, token, held: true, renewed: true, intent: null, settings },
         ]);
         expect(await engine.get(id)).toMatchObject({ lastHeartbeatAt: clock.now(), total: 5 });
         await clock.advance(14);

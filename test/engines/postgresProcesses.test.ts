@@ -12,6 +12,7 @@ import { afterAll, describe, expect, type TestContext, test } from 'vitest';
 import { JobProcessor } from '../../src/index.ts';
 import counting from '../fixtures/counting.ts';
 import type { PostgresWord } from '../fixtures/postgresHost.ts';
+import { children, isAlive } from '../support/processes.ts';
 import { SpawnedHost, wait } from '../support/spawnedHost.ts';
 import { isPostgresThere, postgresUrl, removeSchemas, schemaOfItsOwn } from './postgresServer.ts';
 
@@ -95,6 +96,22 @@ describe.skipIf(!(await isPostgresThere()))(`processes on ${postgresUrl}`, () =>
     expect(await indexesOf(job)).toEqual(upTo(60));
     expect((await job.status()).attempt).toBe(1);
     expect(first.words.some((word) => 'state' in word && word.state === 'completed')).toBe(false);
+  });
+
+  test.concurrent('a host that stands still: its children, which do not, have ended before its lease has', async (context) => {
+    const { client, worker, journal } = ofItsOwn(context);
+    await using host = worker();
+    await host.says('started');
+    const job = await client.submit('counting', { chunks: 1000, chunkMs: 50, journal });
+    while ((await job.status()).progress.chunks < 3) await wait(10);
+    const pid = host.process.pid as number;
+    const [child] = children(pid);
+    host.process.kill('SIGSTOP');
+    while (isAlive(child as number)) await wait(20);
+    // As the server's clock has it: nobody may take the job yet.
+    expect(await client.stuckJobs()).toEqual([]);
+    expect((await job.status()).state).toBe('running');
+    host.process.kill('SIGKILL');
   });
 
   test.concurrent('a script that only submits waits for the result, and ends by itself; or stops before', async (context) => {

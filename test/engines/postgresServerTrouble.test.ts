@@ -126,7 +126,10 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     await onServer(async (client) => {
       await client.query(`BEGIN; SELECT 1 FROM ${schema}.jobs WHERE id = 'a' FOR UPDATE`);
       const replies = await engine.beat(beats, 15_000);
-      expect(replies.map(({ held }) => held)).toEqual([true, true]);
+      expect(replies.map(({ held, renewed }) => [held, renewed])).toEqual([
+        [true, false],
+        [true, true],
+      ]);
       await client.query('ROLLBACK');
     });
     expect((await engine.get('a'))?.lastHeartbeatAt).not.toBe(7);

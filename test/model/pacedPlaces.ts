@@ -5,7 +5,7 @@ import type { AttemptPort, Isolation, Launch, Places } from '../../src/actors/at
 import type { SimulatedAttempt } from '../../src/testing/simulatedAttempt.ts';
 import { SimulatedPlaces, type SimulatedPlacesOptions } from '../../src/testing/simulatedPlaces.ts';
 
-type Word = 'acknowledged' | 'expired' | 'ended' | 'heartbeat';
+type Word = 'acknowledged' | 'expired' | 'lapsed' | 'ended' | 'heartbeat';
 
 /** An attempt, and what it has said that nobody has heard yet. */
 export class PacedAttempt {
@@ -76,6 +76,7 @@ function paced(port: AttemptPort, said: Map<Word, () => void>, ended: () => void
     heartbeat: () => said.set('heartbeat', () => port.heartbeat()),
     acknowledged: () => said.set('acknowledged', () => port.acknowledged()),
     expired: (kind) => said.set('expired', () => port.expired(kind)),
+    lapsed: () => said.set('lapsed', () => port.lapsed()),
     ended: (...args) => {
       said.set('ended', () => port.ended(...args));
       ended();

@@ -3,7 +3,8 @@
 import type { Plant } from './plant.ts';
 import { charts } from './plants/charts.ts';
 import { fences } from './plants/fences.ts';
+import { leasePlants } from './plants/leases.ts';
 import { realWorld } from './plants/processes.ts';
 import { queues } from './plants/queues.ts';
 
-export const plants: readonly Plant[] = [...fences, ...queues, ...charts, ...realWorld];
+export const plants: readonly Plant[] = [...fences, ...queues, ...charts, ...leasePlants, ...realWorld];

@@ -189,7 +189,7 @@ test('an attempt beats at the pace of its new timeout', async () => {
       beaten.resolve();
       if (beats === 10) often.resolve();
     },
-    ...{ started() {}, acknowledged() {}, total() {}, expired() {}, ended() {} },
+    ...{ async started() {}, acknowledged() {}, total() {}, expired() {}, lapsed() {}, ended() {} },
     checkpoint: () => Promise.resolve(),
   };
   const start = { jobId: 'j', name: 'ways', attempt: 1, token: 't', input: '"never"', checkpoint: null };
@@ -199,6 +199,7 @@ test('an attempt beats at the pace of its new timeout', async () => {
     module: new URL('../fixtures/ways.ts', import.meta.url).href,
     beatMs: 3_600_000,
     limits: noLimits,
+    endBy: Infinity,
     reuse: false,
     log: log.logger,
   };

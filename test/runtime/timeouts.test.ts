@@ -549,7 +549,7 @@ describe('an owner that is gone', () => {
     open[0]?.resolve(null);
     await settle();
     await processor.start();
-    await clock.advance(14);
+    await clock.advance(11);
     expect((await job.status()).history.map(({ state }) => state)).toEqual(['queued', 'running']);
     await clock.advance(60);
     const { history, attempt, progress } = await (await processor.get(job.id)).status();

@@ -32,6 +32,7 @@ export interface HostOptions {
   readonly definitions: Jobs;
   readonly witness: Witness;
   readonly patienceMs: number;
+  readonly spansMachines: boolean;
   readonly altered: Alterations;
   happened(fault: string): void;
 }
@@ -63,7 +64,7 @@ export class Host {
 
   constructor(options: HostOptions) {
     const { seed, plan, timeline, wall, network, store, processes, machine, behaviour, witness } = options;
-    const { patienceMs, happened, altered } = options;
+    const { patienceMs, spansMachines, happened, altered } = options;
     this.plan = plan;
     this.loop = new Life(timeline, wall);
     this.#threads = new Life(timeline, wall);
@@ -91,6 +92,7 @@ export class Host {
       server,
       history,
       patienceMs,
+      spansMachines,
       happened,
     };
     this.#link = new Link(link);

@@ -24,11 +24,13 @@ export interface LinkOptions {
   readonly history: History;
   /** How long it waits for an answer, ms. */
   readonly patienceMs: number;
+  readonly spansMachines: boolean;
   happened(fault: string): void;
 }
 
 export class Link {
   readonly name = 'memory';
+  readonly spansMachines: boolean;
   readonly #options: LinkOptions;
   readonly #watchers = new Set<Watcher>();
   #unread: News[] = [];
@@ -38,6 +40,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.spansMachines = options.spansMachines;
   }
 
   async open(_: Clock): Promise<void> {

@@ -45,6 +45,8 @@ export type EngineName = 'memory' | 'sqlite';
 export interface Plan {
   readonly seed: number;
   readonly engine: EngineName;
+  /** Each processor on a machine of its own: none can end what runs on another. */
+  readonly spansMachines: boolean;
   /** How long things go wrong, s. After that all goes well, and all must end. */
   readonly seconds: number;
   readonly nodes: readonly NodePlan[];
@@ -70,6 +72,7 @@ export function planOf(seed: number, engine: EngineName = 'memory'): Plan {
   return {
     seed,
     engine,
+    spansMachines: engine === 'memory' && new Random(seed, 'machines').chance(0.5),
     seconds,
     nodes,
     names,

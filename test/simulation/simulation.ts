@@ -49,7 +49,8 @@ class Simulation {
   readonly #network: Network;
   readonly #witness: Witness;
   readonly #machine: Life;
-  readonly #processes = new SimulatedProcesses();
+  /** By machine: of all nodes, or of each one. */
+  readonly #processes = new Map<string, SimulatedProcesses>();
   readonly #behaviour: Behaviour;
   readonly #definitions;
   readonly #workload: Workload;
@@ -142,6 +143,13 @@ class Simulation {
     return new MemoryStore({ ...parts, engine, clock: this.#machine.clock });
   }
 
+  #processesOf(node: number): SimulatedProcesses {
+    const machine = this.#plan.spansMachines ? `machine ${node}` : 'machine';
+    const processes = this.#processes.get(machine) ?? new SimulatedProcesses(machine);
+    this.#processes.set(machine, processes);
+    return processes;
+  }
+
   /** Within the step that begins it. */
   #restart(node: number): void {
     const before = this.#hosts[node];
@@ -150,9 +158,10 @@ class Simulation {
     const host = new Host({
       ...{ seed, plan: this.#plan.nodes[node] as Plan['nodes'][number] },
       ...{ timeline: this.#timeline, wall: this.#wall, network: this.#network, machine: this.#machine },
-      ...{ store: this.#store as Store, processes: this.#processes, behaviour: this.#behaviour },
+      ...{ store: this.#store as Store, processes: this.#processesOf(node), behaviour: this.#behaviour },
       ...{ definitions: this.#definitions, witness: this.#witness, altered: this.#altered },
       patienceMs: patiencesMs[seed % 3] as number,
+      spansMachines: this.#plan.spansMachines,
       happened: (fault) => this.#happened(fault),
     });
     this.#hosts[node] = host;

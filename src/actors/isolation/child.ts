@@ -34,6 +34,8 @@ export interface Child {
   watch(limits: WatchLimits | null): void;
   /** Other limits for the attempt that runs: what has passed counts. */
   rewatch(limits: WatchLimits): void;
+  /** It ends itself then; monotonic ms. Counts for the attempt that is watched. */
+  endBy(at: number): void;
   terminate(): void;
   kill(): void;
   /** True when the last attempt left nothing running beside it, so that another may follow. */

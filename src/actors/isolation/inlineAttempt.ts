@@ -34,5 +34,6 @@ export const launchInline: Launch = (spec, port) => {
     // Where its lease is lost no rung came before this one: then it is asked now.
     kill: () => ask('kill'),
     retime() {},
+    renew() {},
   };
 };

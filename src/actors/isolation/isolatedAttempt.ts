@@ -23,10 +23,13 @@ export function runInChild(
   port: AttemptPort,
   keeper: Keeper,
 ): AttemptHandle {
-  const { start, module, beatMs, limits, reuse, log } = spec;
+  const { start, module, reuse, log } = spec;
   let outcome: AttemptOutcome | null = null;
   /** Until it is heard of, or told to end: a child begins an attempt with a heartbeat. */
   let isUnborn = true;
+  /** It was told what to run. */
+  let hasBegun = false;
+  let asked: string | null = null;
   let isDeaf = false;
   let isOver = false;
   let leaving: NodeJS.Timeout | undefined;
@@ -36,15 +39,33 @@ export function runInChild(
     clearTimeout(leaving);
     if (isUnborn && exit.failure === undefined && keeper.unborn !== undefined) return keeper.unborn();
     const { word, exitCode, signal } = exit;
-    if (word !== undefined && word.cause !== 'memory') port.expired(word.cause);
+    if (word?.cause === 'lease') port.lapsed();
+    else if (word !== undefined && word.cause !== 'memory') port.expired(word.cause);
     port.ended(outcome ?? { kind: 'failed', failure: failureOf(child.kind, exit) }, {
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(signal === undefined ? {} : { signal }),
     });
   };
 
+  const renew = () => {
+    // Off: nothing to be told.
+    if (spec.endBy !== Infinity) child.endBy(spec.endBy);
+  };
+  const begin = () => {
+    if (isOver || isDeaf) return;
+    hasBegun = true;
+    child.post({
+      type: 'start',
+      module: module as string,
+      beatMs: spec.beatMs,
+      logLevel: log.level in pino.levels.values ? log.level : 'info',
+      stays: reuse,
+      attempt: start,
+    });
+    if (asked !== null) child.post({ type: 'ask', reason: asked });
+  };
+
   child.hold(true);
-  if (child.group !== null) port.started(child.group);
   child.listen({
     message(message) {
       if (message.type === 'heartbeat') isUnborn = false;
@@ -67,20 +88,16 @@ export function runInChild(
     output: (stream, line) => log[stream === 'stdout' ? 'info' : 'warn']({ stream }, line),
     ended: end,
   });
-  child.watch(limits);
-  child.post({
-    type: 'start',
-    module: module as string,
-    beatMs,
-    logLevel: log.level in pino.levels.values ? log.level : 'info',
-    stays: reuse,
-    attempt: start,
-  });
+  child.watch(spec.limits);
+  renew();
+  if (child.group === null) begin();
+  else port.started(child.group).then(begin);
   return {
     ask(reason) {
       if (isOver) return;
       isUnborn = false;
-      child.post({ type: 'ask', reason });
+      asked = reason;
+      if (hasBegun) child.post({ type: 'ask', reason });
     },
     // A child that is at rest, or runs another attempt by now, is not this one's any more.
     terminate() {
@@ -99,6 +116,9 @@ export function runInChild(
       if (isOver) return;
       child.rewatch(spec.limits);
       child.post({ type: 'pace', beatMs: spec.beatMs });
+    },
+    renew() {
+      if (!isOver) renew();
     },
   };
 }

@@ -47,6 +47,7 @@ export class Isolations implements Places {
         terminate: () => handle.terminate(),
         kill: () => handle.kill(),
         retime: () => handle.retime(),
+        renew: () => handle.renew(),
       };
     };
   }

@@ -123,6 +123,7 @@ export function startProcess(): Child {
     },
     watch: (limits) => order(limits === null ? { type: 'rest' } : { type: 'watch', secret, ...limits }),
     rewatch: (limits) => order({ type: 'rewatch', secret, ...limits }),
+    endBy: (at) => order({ type: 'lease', endBy: at }),
     terminate: () => signal('SIGTERM'),
     kill: () => signal('SIGKILL'),
     isClean: () => pid !== undefined && othersInGroup(pid) === 'none',

@@ -64,10 +64,14 @@ export type WatchOrder =
       deadlineAt: number | null;
       memoryLimitMb: number | null;
     }
+  /** While an attempt is watched: when it ends, unless another such order comes before. Monotonic ms, which all processes of a machine share. */
+  | { type: 'lease'; endBy: number }
   | { type: 'rest' };
 
 /** What a watchdog says on that pipe before it kills: why. */
-export type WatchdogWord = { cause: TimeoutKind } | { cause: 'memory'; usedMb: number; limitMb: number };
+export type WatchdogWord =
+  | { cause: TimeoutKind | 'lease' }
+  | { cause: 'memory'; usedMb: number; limitMb: number };
 
 /**
  * What the attempt's own loop tells its watchdog; `waiting`: for the host to store a checkpoint; `over`: the attempt
@@ -75,7 +79,7 @@ export type WatchdogWord = { cause: TimeoutKind } | { cause: 'memory'; usedMb: n
  */
 export type Sign = 'beat' | 'waiting' | 'chunk' | 'over';
 
-const causes: readonly string[] = ['job', 'heartbeat', 'progress', 'queue', 'deadline', 'memory'];
+const causes: readonly string[] = ['job', 'heartbeat', 'progress', 'queue', 'deadline', 'lease', 'memory'];
 
 /** A word as it came from outside, if it is one. */
 export function toWord(said: unknown, secret: string): WatchdogWord | undefined {

@@ -55,6 +55,7 @@ export function startThread(): Child {
     // It lives and dies with the host; its timeouts are judged there alone.
     watch() {},
     rewatch() {},
+    endBy() {},
     terminate,
     kill: terminate,
     isClean: () => true,

@@ -1,6 +1,7 @@
 // A thread in the child process of an attempt, with an event loop of its own: the job's code may spin or block
 // for ever, this ends it. It kills the whole group of this process when
 // - the host is gone: the pipe that only it holds open has closed;
+// - the attempt's lease is about to end, and was not renewed: the host is cut off, or stands still;
 // - a limit has passed: a timeout with the stop budget on top (so it acts only where the host did not), or memory.
 // Before it kills for a limit it says which on the pipe.
 
@@ -28,8 +29,9 @@ const killFor = (word: WatchdogWord) => {
   }
 };
 
-let limits: Exclude<WatchOrder, { type: 'rest' }> | null = null;
+let limits: Exclude<WatchOrder, { type: 'rest' | 'lease' }> | null = null;
 let memory: NodeJS.Timeout | undefined;
+let lease: unknown = null;
 const timers = new Map<TimeoutKind, unknown>();
 /** For the host, which stores a checkpoint. Kept from the first sign on: it may be heard before the order to watch. */
 let isWaiting = false;
@@ -79,7 +81,26 @@ function armDeadline(deadlineAt: number | null): void {
   });
 }
 
+/** Without patience: who was not there does not know whose job it is by now. */
+function endBy(at: number): void {
+  restLease();
+  lease = systemClock.setTimeout(
+    () => killFor({ cause: 'lease' }),
+    Math.max(1, at - systemClock.monotonic()),
+  );
+}
+
+function restLease(): void {
+  if (lease !== null) systemClock.clearTimeout(lease);
+  lease = null;
+}
+
 function obey(order: WatchOrder): void {
+  if (order.type === 'lease') {
+    if (limits !== null) endBy(order.endBy);
+    return;
+  }
+  if (order.type !== 'rewatch') restLease();
   limits = order.type === 'rest' ? null : order;
   for (const kind of counted) {
     if (order.type === 'watch' && !(kind === 'progress' && isWaiting)) count(kind);

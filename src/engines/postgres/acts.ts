@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type FinalState, isAtRest, isFinal } from '../../machines/states.ts';
 import { EngineError, StaleAttemptError, type StoredJob, type Timeouts } from '../engine.ts';
 import { dueAtRest, withTimeouts } from '../jobFacts.ts';
-import { settingsFrom } from '../jobText.ts';
+import { settingsFrom, settingsText } from '../jobText.ts';
 import { unknown } from './attempts.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
 import type { Transaction } from './transaction.ts';
@@ -31,7 +31,7 @@ export async function setTimeouts(
   const dueAt = isAtRest(row.state) ? dueAtRest({ startedAt: row.started_at, queueDueAt, deadlineAt }) : null;
   const [changed] = await tx.query<JobRow>(
     `UPDATE ${tx.schema}.jobs SET settings = $2, queue_due_at = $3, deadline_at = $4, due_at = $5 WHERE id = $1 RETURNING *`,
-    [id, JSON.stringify(settings), queueDueAt, deadlineAt, dueAt],
+    [id, settingsText(settings), queueDueAt, deadlineAt, dueAt],
   );
   tx.changed(id, row.state);
   // Who looked for the next of its key meanwhile has passed over it.

@@ -233,13 +233,14 @@ export async function beat(
   beats: readonly (Beat & { readonly leaseMs: number })[],
 ): Promise<(BeatReply & { state: JobState | null })[]> {
   const replies = beats.map(({ id, token }): BeatReply & { state: JobState | null } => ({
-    ...{ id, token, held: false, intent: null, settings: null, state: null },
+    ...{ id, token, held: false, renewed: false, intent: null, settings: null, state: null },
   }));
   type Row = Pick<JobRow, 'intent' | 'state' | 'settings'> & { n: number };
-  const take = (rows: readonly Row[]) => {
+  const take = (rows: readonly Row[], renewed: boolean) => {
     for (const { n, intent, state, settings } of rows)
       Object.assign(replies[n] as object, {
         held: true,
+        renewed,
         state,
         intent: intent === null ? null : JSON.parse(intent),
         settings: settingsFrom(settings),
@@ -265,6 +266,7 @@ export async function beat(
        FROM held JOIN b USING (n) WHERE j.id = held.id RETURNING b.n, j.intent, j.state, j.settings`,
       [rows, now],
     ),
+    true,
   );
   const skipped = replies.flatMap(({ held, id, token }, n) => (held ? [] : [{ n, id, token }]));
   if (skipped.length > 0)
@@ -274,6 +276,7 @@ export async function beat(
          JOIN ${schema}.jobs j ON j.id = b.id AND j.token = b.token`,
         [JSON.stringify(skipped)],
       ),
+      false,
     );
   return replies;
 }

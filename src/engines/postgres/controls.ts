@@ -1,7 +1,7 @@
 // What people set for all jobs of a name: schedules, and which names are paused.
 
 import type { NewJob, ScheduleQuery, StoredJob, StoredSchedule } from '../engine.ts';
-import { settingsFrom } from '../jobText.ts';
+import { settingsFrom, settingsText } from '../jobText.ts';
 import { submit } from './submissions.ts';
 import type { Query, Transaction } from './transaction.ts';
 
@@ -58,7 +58,7 @@ export async function storeSchedule(
     schedule.key,
     schedule.revision,
     job.name,
-    JSON.stringify(settings),
+    settingsText(settings),
     JSON.stringify(job),
     schedule.cron,
     schedule.timeZone,

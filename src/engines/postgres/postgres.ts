@@ -64,6 +64,7 @@ const manyJobs = 1000;
 
 export class PostgresEngine implements Engine {
   readonly name = 'postgres';
+  readonly spansMachines = true;
   readonly #schema: string;
   readonly #connections: Connections;
   readonly #queries: JobQueries;

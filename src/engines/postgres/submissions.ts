@@ -2,6 +2,7 @@
 
 import type { NewJob, StoredJob } from '../engine.ts';
 import { dueAtRest, freshJob, placesAPoint } from '../jobFacts.ts';
+import { settingsText } from '../jobText.ts';
 import { stageOf, stages } from '../stages.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
 import type { Transaction } from './transaction.ts';
@@ -22,7 +23,7 @@ export async function submit(
     id: job.id,
     name: job.name,
     input: job.input,
-    settings: JSON.stringify(settings),
+    settings: settingsText(settings),
     priority: job.priority,
     not_before: job.notBefore,
     idempotency_key: job.idempotencyKey,

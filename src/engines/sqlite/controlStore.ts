@@ -3,7 +3,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { NewJob, ScheduleQuery, StoredSchedule } from '../engine.ts';
-import { settingsFrom } from '../jobText.ts';
+import { settingsFrom, settingsText } from '../jobText.ts';
 import type { JobRow } from './jobRow.ts';
 import type { Instant, JobStore } from './jobStore.ts';
 import { Statements } from './statements.ts';
@@ -61,7 +61,7 @@ export class ControlStore {
         ...schedule,
         instead,
         name: job.name,
-        settings: JSON.stringify(settings),
+        settings: settingsText(settings),
         job: JSON.stringify(job),
       },
     );

@@ -31,7 +31,7 @@ import {
   undoes,
   withTimeouts,
 } from '../jobFacts.ts';
-import { settingsFrom, toText } from '../jobText.ts';
+import { settingsFrom, settingsText, toText } from '../jobText.ts';
 import { stageOf } from '../stages.ts';
 import { JobQueries, page, pageLength, textsOf } from './jobQueries.ts';
 import type { JobRow } from './jobRow.ts';
@@ -130,7 +130,7 @@ export class JobStore {
            :retryOf, :trace, :state, :submittedAt, :submittedAt, :queueDueAt, :deadlineAt, :history, :rank, :stage, :dueAt)`,
         {
           ...job,
-          settings: JSON.stringify(job.settings),
+          settings: settingsText(job.settings),
           inOrder: job.inOrder ? 1 : 0,
           state,
           submittedAt: at.now,
@@ -237,10 +237,10 @@ export class JobStore {
           leaseUntil: at.monotonic + leaseMs,
         },
       );
-      if (row === undefined) return { id, token, held: false, intent: null, settings: null };
+      if (row === undefined) return { id, token, held: false, renewed: false, intent: null, settings: null };
       if (heartbeatAt !== null || total !== null) this.#changed(id, row.state);
       const intent = row.intent === null ? null : JSON.parse(row.intent);
-      return { id, token, held: true, intent, settings: row.settings };
+      return { id, token, held: true, renewed: true, intent, settings: row.settings };
     });
   }
 
@@ -356,7 +356,7 @@ export class JobStore {
        WHERE seq = :seq RETURNING *`,
       {
         seq: job.seq,
-        settings: JSON.stringify(changed.settings),
+        settings: settingsText(changed.settings),
         queueDueAt,
         deadlineAt,
         dueAt: isAtRest(job.state) ? dueAtRest({ ...job, queueDueAt, deadlineAt }) : null,

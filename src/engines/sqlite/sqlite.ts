@@ -80,6 +80,7 @@ const worker: DatabasePlace = {
 
 export class SqliteEngine implements Engine {
   readonly name = 'sqlite';
+  readonly spansMachines: boolean = false;
   readonly #order: OpenOrder;
   #clock: Clock | null = null;
   readonly #place: DatabasePlace;

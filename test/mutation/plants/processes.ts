@@ -17,7 +17,7 @@ export const realWorld: Plant[] = [
     fault: 'a timer fires up to 1 ms early',
     promise: 'no timeout fires before its time',
     file: 'src/actors/systemClock.ts',
-    find: 'if (left > 0) timer.timeout = setTimeout(arm,',
+    find: 'if (left > 0) timer.timeout = setTimeout(again,',
     put: 'if (left > 1) timer.timeout = setTimeout(arm,',
     caughtBy: [clock('never fires early')],
   },

@@ -18,6 +18,11 @@ export class AttemptInvariants {
     this.#witness = witness;
   }
 
+  /** The kernel does not let it go, so its watchdog cannot end it, and who recovered the job was on another machine. */
+  #isBeyondReach({ attempt }: SeenAttempt): boolean {
+    return this.#witness.plan.spansMachines && attempt.hangs === 'unkillable';
+  }
+
   launched(attempt: SimulatedAttempt, host: Host): void {
     const { records, attempts, timeline, history } = this.#witness;
     const { jobId, attempt: number, checkpoint } = attempt.spec.start;
@@ -29,7 +34,7 @@ export class AttemptInvariants {
     const seen = { attempt, host, record, ...since };
     for (const other of attempts.values()) {
       if (!other.attempt.isAlive) attempts.delete(other.attempt);
-      else if (other.record === record && isProcess(other) && isProcess(seen))
+      else if (other.record === record && isProcess(other) && isProcess(seen) && !this.#isBeyondReach(other))
         this.#witness.broken(
           'one at a time',
           `${record.label} attempt ${number} began while attempt ${other.attempt.spec.start.attempt} was alive`,
