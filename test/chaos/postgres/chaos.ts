@@ -39,6 +39,7 @@ export interface PostgresChaosReport extends StoredCount, JournalCount {
 }
 
 const workers = 3;
+const submitters = 2;
 /** Leases run out, attempts are recovered, backoffs pass, and the rest is done. */
 const drainMs = 180_000;
 
@@ -64,22 +65,37 @@ export async function chaosOnPostgres(options: {
     for (const place of places) place.end();
   });
   const journal = join(folder, 'journal');
-  for (let number = 0; number <= workers; number += 1) {
+  const add = async (
+    script: string,
+    args: () => readonly (string | number)[],
+    line: (line: string) => void,
+  ) => {
     const wire = await Wire.open(lan?.address ?? '127.0.0.1', database.server.port);
+    const machine = (await lan?.machine()) ?? null;
     const url = `postgres://machine@${lan?.address ?? '127.0.0.1'}:${wire.port}/test`;
-    const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-    places.push(
-      new Place({
-        ...{ wire, machine: (await lan?.machine()) ?? null, heard: heard.line },
-        env: { ...process.env, CHAOS_JOURNAL: journal },
-        args: () =>
-          number === 0
-            ? [script('submitter.ts'), url, String(heard.next), String(options.seed)]
-            : [script('worker.ts'), url, join(folder, `worker-${number}.log`)],
-      }),
-    );
+    const path = fileURLToPath(new URL(script, import.meta.url));
+    const place = new Place({
+      ...{ wire, machine, heard: line },
+      env: { ...process.env, CHAOS_JOURNAL: journal },
+      args: () => [path, url, ...args().map(String)],
+    });
+    places.push(place);
+    return place;
+  };
+  const submitting: Place[] = [];
+  for (let first = 0; first < submitters; first += 1) {
+    let next = first;
+    const line = (line: string) => {
+      next = heard.line(line, submitters) ?? next;
+    };
+    submitting.push(await add('submitter.ts', () => [next, submitters, options.seed], line));
   }
-  const [submitter] = places as [Place, ...Place[]];
+  for (let number = 1; number <= workers; number += 1)
+    await add(
+      'worker.ts',
+      () => [join(folder, `worker-${number}.log`)],
+      () => {},
+    );
 
   const witness = new Witness(database.server.url());
   stack.defer(() => witness.end());
@@ -96,7 +112,7 @@ export async function chaosOnPostgres(options: {
     options.progress(`${done} faults, ${heard.acknowledged.size} submits acknowledged`);
   }
   await faults.liftAll();
-  submitter.end();
+  for (const place of submitting) place.end();
   await database.unschedule();
   const last = performance.now() + drainMs;
   let notEnded: number;
@@ -126,21 +142,20 @@ export async function chaosOnPostgres(options: {
   };
 }
 
-/** What the submitter has said, in all its lives. */
+/** What the submitters have said, in all their lives. */
 class Hearing {
   readonly acknowledged = new Set<string>();
   readonly acts = new Map<string, Set<string>>();
   readonly told = new Map<string, string>();
-  /** The number with which the next submitter begins: one that was not answered is tried again. */
-  next = 0;
-
-  line = (line: string): void => {
+  /** Where it was about a number: the one with which its next life begins, `step` after one that was answered. */
+  line(line: string, step: number): number | undefined {
     const [said = '', key = '', state = ''] = line.split(' ');
     const number = Number(key.slice(key.indexOf('-') + 1));
-    if (said === 'ok') this.acknowledged.add(key);
-    if (said === 'try' || said === 'ok') this.next = said === 'ok' ? number + 1 : number;
     if (said === 'told') this.told.set(key, state);
     if (said === 'cancelled' || said === 'timedOut')
       this.acts.set(key, (this.acts.get(key) ?? new Set()).add(said));
-  };
+    if (said === 'ok') this.acknowledged.add(key);
+    if (said === 'ok') return number + step;
+    return said === 'try' ? number : undefined;
+  }
 }

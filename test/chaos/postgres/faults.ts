@@ -8,7 +8,6 @@ import type { Place } from './place.ts';
 type Lift = (() => void | Promise<void>) | null;
 
 interface AtPlace {
-  readonly weight: number;
   /** At most, ms. 0: it is over when it has happened. */
   readonly lastsMs: number;
   /** Needs a machine of its own. */
@@ -24,23 +23,19 @@ const nothing = () => {};
 
 export const placeFaults = {
   workerKilled: {
-    weight: 3,
     lastsMs: 3000,
     begin: (place) => (place.kill() ? nothing : null),
   },
-  jobKilled: { weight: 2, lastsMs: 0, begin: (place, how) => (place.killJob(how) ? nothing : null) },
+  jobKilled: { lastsMs: 0, begin: (place, how) => (place.killJob(how) ? nothing : null) },
   machinePaused: {
-    weight: 2,
     lastsMs: longMs,
     begin: (place, how) => (place.pause(true) ? () => place.wake(how < 0.5) : null),
   },
   hostPaused: {
-    weight: 2,
     lastsMs: longMs,
     begin: (place) => (place.pause(false) ? () => place.wake(false) : null),
   },
   linkDown: {
-    weight: 2,
     lastsMs: longMs,
     isOfMachines: true,
     async begin({ machine }) {
@@ -49,7 +44,6 @@ export const placeFaults = {
     },
   },
   packetsDropped: {
-    weight: 3,
     lastsMs: longMs,
     isOfMachines: true,
     async begin({ machine }) {
@@ -58,7 +52,6 @@ export const placeFaults = {
     },
   },
   delayed: {
-    weight: 2,
     lastsMs: longMs,
     begin({ wire }) {
       wire.delayMs = 200;
@@ -70,14 +63,12 @@ export const placeFaults = {
 } satisfies Record<string, AtPlace>;
 
 interface AtDatabase {
-  readonly weight: number;
   readonly lastsMs: number;
   begin(database: Database, how: number): Promise<() => Promise<void> | void>;
 }
 
 export const databaseFaults = {
   databaseKilled: {
-    weight: 1,
     lastsMs: 3000,
     async begin({ server }) {
       await server.kill();
@@ -85,7 +76,6 @@ export const databaseFaults = {
     },
   },
   connectionsTerminated: {
-    weight: 1,
     lastsMs: 0,
     async begin(database, how) {
       await database.terminate(how);
@@ -93,7 +83,6 @@ export const databaseFaults = {
     },
   },
   connectionsRefused: {
-    weight: 1,
     lastsMs: 3000,
     async begin(database) {
       await database.refuse();
@@ -117,7 +106,9 @@ export class Faults {
   readonly leftOut: FaultKind[];
   readonly #afflicted: Afflicted;
   readonly #chance: () => number;
-  readonly #kinds: readonly { kind: FaultKind; weight: number }[];
+  readonly #kinds: readonly FaultKind[];
+  /** In an order of chance: none comes again before all have come. */
+  #next: FaultKind[] = [];
   readonly #under = new Set<{ over: Promise<void>; end: AbortController }>();
   #isDatabaseTroubled = false;
 
@@ -128,42 +119,59 @@ export class Faults {
     this.counts = Object.fromEntries(all.map(([kind]) => [kind, 0])) as Record<FaultKind, number>;
     const isPossible = (fault: AtPlace | AtDatabase) => afflicted.hasMachines || !('isOfMachines' in fault);
     this.leftOut = all.flatMap(([kind, fault]) => (isPossible(fault) ? [] : [kind]));
-    this.#kinds = all.flatMap(([kind, fault]) => (isPossible(fault) ? [{ kind, weight: fault.weight }] : []));
+    this.#kinds = all.flatMap(([kind, fault]) => (isPossible(fault) ? [kind] : []));
   }
 
-  /** One fault, by chance, somewhere where there is none. */
+  /** One fault, by chance, somewhere where there is none; of a kind that has not been for the longest. */
   async begin(): Promise<void> {
-    const kind = this.#pick();
-    // As much chance for each, whether or not it comes about: the next is the same.
-    const [at, lasts, how] = [this.#chance(), this.#chance(), this.#chance()];
-    // Two of three are over soon.
-    const ms = (most: number) =>
-      lasts < 2 / 3 ? lasts * 1.5 * Math.min(most, shortMs) : (lasts * 3 - 2) * most;
-    if (kind in databaseFaults) {
-      if (this.#isDatabaseTroubled) return;
-      this.#isDatabaseTroubled = true;
-      const { begin, lastsMs } = databaseFaults[kind as keyof typeof databaseFaults];
-      const lift = await begin(this.#afflicted.database, how);
-      this.#keep(kind, ms(lastsMs), async () => {
-        await lift();
-        this.#isDatabaseTroubled = false;
-      });
+    if (this.#next.length === 0) {
+      const placed = this.#kinds.map((kind) => ({ kind, at: this.#chance() }));
+      this.#next = placed.sort((a, b) => a.at - b.at).map(({ kind }) => kind);
+    }
+    for (const kind of [...this.#next]) {
+      if (!(await this.#beginOne(kind))) continue;
+      this.#next.splice(this.#next.indexOf(kind), 1);
       return;
     }
+  }
+
+  /** False: it cannot be done just now. */
+  #beginOne(kind: FaultKind): Promise<boolean> {
+    return kind in databaseFaults
+      ? this.#beginAtDatabase(kind as keyof typeof databaseFaults)
+      : this.#beginAtPlace(kind as keyof typeof placeFaults);
+  }
+
+  async #beginAtDatabase(kind: keyof typeof databaseFaults): Promise<boolean> {
+    if (this.#isDatabaseTroubled) return false;
+    this.#isDatabaseTroubled = true;
+    const { begin, lastsMs } = databaseFaults[kind];
+    const lift = await begin(this.#afflicted.database, this.#chance());
+    this.#keep(kind, lastsMs, async () => {
+      await lift();
+      this.#isDatabaseTroubled = false;
+    });
+    return true;
+  }
+
+  async #beginAtPlace(kind: keyof typeof placeFaults): Promise<boolean> {
     const { places } = this.#afflicted;
     const free = places.filter(({ isTroubled }) => !isTroubled);
-    const place = free[Math.floor(at * free.length)];
     // Half of them go on: where nothing is done nothing can go wrong.
-    if (place === undefined || free.length * 2 <= places.length) return;
-    const { begin, lastsMs }: AtPlace = placeFaults[kind as keyof typeof placeFaults];
+    if (free.length * 2 <= places.length) return false;
+    const place = free[Math.floor(this.#chance() * free.length)] as Place;
+    const { begin, lastsMs }: AtPlace = placeFaults[kind];
     place.isTroubled = true;
-    const lift = await begin(place, how);
-    if (lift === null) place.isTroubled = false;
-    else
-      this.#keep(kind, ms(lastsMs), async () => {
-        await lift();
-        place.isTroubled = false;
-      });
+    const lift = await begin(place, this.#chance());
+    if (lift === null) {
+      place.isTroubled = false;
+      return false;
+    }
+    this.#keep(kind, lastsMs, async () => {
+      await lift();
+      place.isTroubled = false;
+    });
+    return true;
   }
 
   async liftAll(): Promise<void> {
@@ -171,8 +179,11 @@ export class Faults {
     await Promise.all([...this.#under].map(({ over }) => over));
   }
 
-  #keep(kind: FaultKind, ms: number, lift: () => Promise<void>): void {
+  /** Until it is lifted; two of three are over soon. */
+  #keep(kind: FaultKind, lastsMs: number, lift: () => Promise<void>): void {
     this.counts[kind] += 1;
+    const chance = this.#chance();
+    const ms = chance < 2 / 3 ? chance * 1.5 * Math.min(lastsMs, shortMs) : (chance * 3 - 2) * lastsMs;
     const end = new AbortController();
     const fault = {
       end,
@@ -182,14 +193,5 @@ export class Faults {
         .finally(() => this.#under.delete(fault)),
     };
     this.#under.add(fault);
-  }
-
-  #pick(): FaultKind {
-    let left = this.#chance() * this.#kinds.reduce((sum, { weight }) => sum + weight, 0);
-    for (const { kind, weight } of this.#kinds) {
-      left -= weight;
-      if (left < 0) return kind;
-    }
-    throw new Error('no kind of fault has any weight');
   }
 }

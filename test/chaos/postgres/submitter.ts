@@ -1,4 +1,4 @@
-// A machine that submits and works not: node submitter.ts URL FIRST SEED. What it does with job N comes from seed and N. It says what it
+// A machine that submits and works not: node submitter.ts URL FIRST STEP SEED. What it does with job N comes from seed and N. It says what it
 // tries, and what was acknowledged; jobs that were submitted a moment ago it cancels at times, or times out by hand.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { mulberry32 } from '../../../examples/reconcile/generate.ts';
 import { type Job, JobProcessor } from '../../../src/index.ts';
 import { jobs } from './jobs.ts';
 
-const [url, first, seed] = process.argv.slice(2);
+const [url, first, step, seed] = process.argv.slice(2);
 const processor = new JobProcessor({
   engine: url as `postgres://${string}`,
   jobs,
@@ -17,7 +17,7 @@ const processor = new JobProcessor({
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const recent: { key: string; job: Job }[] = [];
 
-for (let number = Number(first); ; number += 1) {
+for (let number = Number(first); ; number += Number(step)) {
   const next = mulberry32(Number(seed) + number * 7919);
   const pick = (...choices: string[]) => choices[Math.floor(next() * choices.length)] as string;
   const kind = next();
@@ -34,7 +34,7 @@ for (let number = Number(first); ; number += 1) {
   } catch (error) {
     troubleOnly(error);
     // Not acknowledged: the same again, with its key, which must not be there twice.
-    number -= 1;
+    number -= Number(step);
     await sleep(200);
   }
   await sleep(20 + next() * 120);
