@@ -7,6 +7,7 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
 import type { NameLimits, NewJob, StoredJob } from '../../src/engines/engine.ts';
 import { claim } from '../../src/engines/postgres/claims.ts';
+import { Connections } from '../../src/engines/postgres/connections.ts';
 import { PostgresEngine } from '../../src/engines/postgres/postgres.ts';
 import { type Query, Transaction } from '../../src/engines/postgres/transaction.ts';
 import { plainJob, verdict } from './contract.ts';
@@ -162,6 +163,25 @@ describe.skipIf(!(await isPostgresThere()))(`processes at once on ${postgresUrl}
     expect(next).toMatchObject({ id: 'next', state: 'running' });
     expect(next?.startedAt).toBeGreaterThan(ended);
     expect((await engine.get('next'))?.startedAt).toBe(next?.startedAt);
+  });
+
+  test('of what a process hears of the time that which came the fastest counts: nothing is written as before it', async () => {
+    const options = {
+      url: postgresUrl,
+      schema: schemaOfItsOwn(),
+      maxConnections: 1,
+      durability: 'full' as const,
+    };
+    const connections = new Connections({ ...options, now: null });
+    onTestFinished(() => connections.close());
+    await connections.open();
+    const now = async () => (await connections.transact({ statements: [] }, async (tx) => tx.now)).value;
+    const read = await now();
+    connections.heard(read + 500);
+    connections.heard(read + 100);
+    expect(await now()).toBeGreaterThanOrEqual(read + 500);
+    // What is read in this transaction came later, and says less.
+    expect(await now()).toBeGreaterThanOrEqual(read + 500);
   });
 
   test('pass no limit, share no job and leave none behind', async () => {

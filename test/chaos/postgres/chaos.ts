@@ -147,15 +147,13 @@ class Hearing {
   readonly acknowledged = new Set<string>();
   readonly acts = new Map<string, Set<string>>();
   readonly told = new Map<string, string>();
-  /** Where it was about a number: the one with which its next life begins, `step` after one that was answered. */
+  /** Where it was about a new job: the number with which the submitter's next life begins. */
   line(line: string, step: number): number | undefined {
     const [said = '', key = '', state = ''] = line.split(' ');
-    const number = Number(key.slice(key.indexOf('-') + 1));
+    if (said === 'ok') this.acknowledged.add(key);
     if (said === 'told') this.told.set(key, state);
     if (said === 'cancelled' || said === 'timedOut')
       this.acts.set(key, (this.acts.get(key) ?? new Set()).add(said));
-    if (said === 'ok') this.acknowledged.add(key);
-    if (said === 'ok') return number + step;
-    return said === 'try' ? number : undefined;
+    return said === 'try' ? Number(key.slice(key.indexOf('-') + 1)) + step : undefined;
   }
 }

@@ -125,9 +125,13 @@ function over(what: string, jobs: readonly Row[], limit: number): string[] {
   const steps: { at: number; begins: boolean; job: Row }[] = [];
   for (const job of jobs) {
     let isAlive = false;
-    for (const { state, at } of historyOf(job)) {
+    let at = 0;
+    for (const entry of historyOf(job)) {
+      const { state } = entry;
       if (state === 'stopping' || (state === 'running') === isAlive) continue;
       isAlive = state === 'running';
+      // Who is far from the database writes a little too early.
+      at = Math.max(at, entry.at);
       steps.push({ at, begins: isAlive, job });
     }
   }

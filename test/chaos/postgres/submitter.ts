@@ -17,31 +17,42 @@ const processor = new JobProcessor({
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const recent: { key: string; job: Job }[] = [];
 
+/** As many are under way at most. */
+const mostUnderWay = 20;
+let underWay = 0;
 for (let number = Number(first); ; number += Number(step)) {
   const next = mulberry32(Number(seed) + number * 7919);
-  const pick = (...choices: string[]) => choices[Math.floor(next() * choices.length)] as string;
   const kind = next();
   const key = `${kind < 0.5 ? 'steps' : kind < 0.6 ? 'endless' : kind < 0.85 ? 'short' : 'within'}-${number}`;
   say(`try ${key}`);
-  try {
-    if (key.startsWith('within')) await submitWithin(key, next);
-    else {
-      const job = await submit(key, next, pick);
-      say(`ok ${key}`);
-      if (key.startsWith('steps')) recent.push({ key, job });
-    }
-    if (next() < 0.2) end(next() < 0.6 ? 'cancelled' : 'timedOut');
-  } catch (error) {
-    troubleOnly(error);
-    // Not acknowledged: the same again, with its key, which must not be there twice.
-    number -= Number(step);
-    await sleep(200);
-  }
-  await sleep(20 + next() * 120);
+  underWay += 1;
+  submitted(key, next).finally(() => {
+    underWay -= 1;
+  });
+  if (next() < 0.2) end(next() < 0.6 ? 'cancelled' : 'timedOut');
+  do await sleep(60 + next() * 200);
+  while (underWay >= mostUnderWay);
 }
 
-async function submit(key: string, next: () => number, pick: (...choices: string[]) => string): Promise<Job> {
-  const options = { idempotencyKey: key, concurrencyKey: pick('a', 'b', 'c') };
+/** Until it is acknowledged: the same again, with its key, which must not be there twice. */
+async function submitted(key: string, next: () => number): Promise<void> {
+  const how = next();
+  if (key.startsWith('within')) return submitWithin(key, how);
+  for (;;) {
+    try {
+      const job = await submit(key, mulberry32(how * 2 ** 32));
+      say(`ok ${key}`);
+      if (key.startsWith('steps')) recent.push({ key, job });
+      return;
+    } catch (error) {
+      troubleOnly(error);
+      await sleep(200);
+    }
+  }
+}
+
+async function submit(key: string, next: () => number): Promise<Job> {
+  const options = { idempotencyKey: key, concurrencyKey: 'abc'[Math.floor(next() * 3)] as string };
   if (key.startsWith('short'))
     return processor.submit('short', { key, ms: Math.floor(next() * 200) }, options);
   if (key.startsWith('endless'))
@@ -55,7 +66,7 @@ async function submit(key: string, next: () => number, pick: (...choices: string
 }
 
 /** In a transaction of its own, with a row of its own: both are there, or neither. */
-async function submitWithin(key: string, next: () => number): Promise<void> {
+async function submitWithin(key: string, how: number): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: 5000,
@@ -67,7 +78,7 @@ async function submitWithin(key: string, next: () => number): Promise<void> {
     await client.query('BEGIN');
     await client.query('INSERT INTO audit.orders VALUES ($1)', [key]);
     await processor.submit('short', { key, ms: 10 }, { transaction: client, concurrencyKey: 'a' });
-    if (next() < 0.4) await client.query('ROLLBACK');
+    if (how < 0.4) await client.query('ROLLBACK');
     else {
       await client.query('COMMIT');
       say(`ok ${key}`);
