@@ -102,10 +102,9 @@ class Tries<C> {
       try {
         return await this.#once(code);
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
         const isLost = isConnection(error);
         const said = isLost ? engineErrorOf(this.#place.connections.place, rootOf(error)) : error;
-        if (!(isLost || isConflict(error)) || tries === mostTries) throw said;
+        if (!(isLost || isConflict(error)) || tries === mostTries || signal.aborted) throw said;
         log.warn({ err: said }, `its transaction is begun anew: ${(said as Error).message}`);
         const pauseMs = isLost ? longestPauseMs / 2 : 10 * tries;
         // Two that were in each other's way do not come again at the same time.

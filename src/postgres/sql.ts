@@ -41,15 +41,15 @@ export function toSend(statement: string | SqlStatement, values: readonly unknow
   const given = typeof statement === 'string' ? { text: statement } : statement;
   if (typeof given?.text !== 'string' || 'submit' in given)
     throw new InputError('query: expected a text, or an object with a text, got something else.');
-  if (values !== undefined && !Array.isArray(values))
-    throw new InputError('query: expected an array of values, got something else.');
+  const sent = values ?? given.values ?? [];
+  if (!Array.isArray(sent)) throw new InputError('query: expected an array of values, got something else.');
   const word = endingWord(given.text);
   if (word !== null)
     throw new InputError(
       `query: expected a statement within the chunk's transaction, got ${word}. It is committed with the checkpoint once process() returns, and rolled back when it throws.`,
     );
   const { text, rowMode, name, types } = given;
-  return { text, values: [...(values ?? given.values ?? [])], rowMode, name, types, queryMode: 'extended' };
+  return { text, values: [...sent], rowMode, name, types, queryMode: 'extended' };
 }
 
 /** Blanks and comments before the first word; those in `/*` may stand in each other. */
@@ -73,7 +73,7 @@ function withoutComments(text: string): string {
 /** The words that end or begin a transaction; null where it does neither. */
 function endingWord(text: string): string | null {
   const words = withoutComments(text);
-  const [first = ''] = /^[a-z]+/i.exec(words) ?? [];
+  const [first = ''] = /^\w+/.exec(words) ?? [];
   const word = first.toUpperCase();
   if (['COMMIT', 'END', 'ABORT', 'BEGIN', 'START'].includes(word)) return word;
   const next = withoutComments(words.slice(first.length));
