@@ -16,7 +16,7 @@ export class ChunkInHand {
   #items = 0;
   #rows: string[] = [];
   /** Rows that were there when its code began. */
-  #before: readonly string[] = [];
+  #before: readonly string[] = this.#rows;
   #write: CheckpointWrite | null = null;
 
   constructor(start: AttemptStart, total: number | null) {

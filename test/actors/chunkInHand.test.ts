@@ -109,16 +109,9 @@ test('a write that was taken back is not what the host is told', async () => {
 });
 
 test.each([
-  [
-    'another checkpoint than was stored',
-    2,
-    'checkpoint: expected process() to return what its transaction has stored, got another one.',
-  ],
-  [
-    'none after one was stored',
-    undefined,
-    'checkpoint: expected process() to return what its transaction has stored, got another one.',
-  ],
+  ['another checkpoint than was stored', 2, 'return what its transaction has stored, got another one.'],
+  ['none after one was stored', undefined, 'return what its transaction has stored, got another one.'],
+  ['what is no JSON after one was stored', Number.NaN, 'checkpoint: expected JSON, got NaN.'],
 ])('the author is told of %s', async (_, returned, message) => {
   const process: typeof sum.process = (_, context) => {
     handOf(context).write(1);

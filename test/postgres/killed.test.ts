@@ -80,6 +80,27 @@ describe.skipIf(!(await isPostgresThere()))(`killed on ${postgresUrl}, seed ${se
     for (const n of Object.values(kills)) expect(n).toBeGreaterThan(0);
   });
 
+  test('nor does it matter which statement it was killed at', async (context) => {
+    const { processor, ledger, input, log } = await ofItsOwn(context);
+    await processor.start();
+    const items = 400;
+    const job = await processor.submit('transferring', { ...input, items });
+    const pids = () => log.lines.flatMap((line) => /pid (\d+)$/.exec(line)?.[1] ?? []).map(Number);
+    for (let kills = 0; kills < 15; kills += 1) {
+      await expect.poll(() => pids().length, { interval: 5 }).toBe(kills + 1);
+      const { chunks } = (await job.status()).progress;
+      await expect
+        .poll(async () => (await job.status()).progress.chunks, { interval: 5 })
+        .toBeGreaterThan(chunks);
+      await wait(Math.random() * 20);
+      process.kill(pids().at(-1) as number, 'SIGKILL');
+    }
+    expect(await job.result()).toBe((items * (items - 1)) / 2);
+    expect((await job.status()).attempt).toBe(16);
+    expect(await ledger(job)).toEqual(upTo(items));
+    expect(await itemsOf(job)).toEqual(upTo(items));
+  });
+
   test('in threads it is the same', async (context) => {
     const { processor, ledger, input } = await ofItsOwn(context, 'thread');
     await processor.start();
