@@ -253,6 +253,36 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     for (const error of failures) expect(error).toMatchObject({ code: 'ERR_UNSTUCK_STALE_ATTEMPT' });
   });
 
+  test('whose attempt is no longer the current one, its code is not even run', async () => {
+    const { processor, engine, schema } = await opened(plain);
+    await processor.pause('pay');
+    const job = await processor.submit('pay', { items: 1 });
+    const connections = new Connections({
+      url: engine,
+      schema,
+      maxConnections: 1,
+      durability: 'full',
+      now: null,
+    });
+    await connections.open();
+    onTestFinished(() => connections.close());
+    await connections.use(async (client) => {
+      const holder = { jobId: job.id, token: 'stale', signal: new AbortController().signal };
+      const transaction = new ChunkTransaction(
+        { connections, schema, idleTimeoutSeconds: 5 },
+        client,
+        holder,
+      );
+      await expect(transaction.begin()).rejects.toMatchObject({
+        code: 'ERR_UNSTUCK_STALE_ATTEMPT',
+        write: 'chunk',
+      });
+      await expect(transaction.sql.query('SELECT 1')).rejects.toThrow('query: the chunk is over.');
+      expect(await transaction.rollback()).toBe(true);
+      transaction.leave();
+    });
+  });
+
   describe("the end of the transaction is not the code's to say", () => {
     test.each(['COMMIT', 'rollback', 'DO $$ BEGIN COMMIT; END $$', 'SELECT 1; COMMIT'])(
       '%s',
@@ -401,6 +431,35 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     expect(await ledger()).toEqual([]);
   });
 
+  test('however long they take: a heartbeat is stored meanwhile', async () => {
+    const begun = Promise.withResolvers<number>();
+    const { processor, schema, ledger } = await opened(({ schema }) => async ([item = 0], { jobId }, sql) => {
+      await insert(sql, schema, jobId, item);
+      begun.resolve((await sql.query('SELECT pg_backend_pid() AS pid')).rows[0].pid);
+      return item + 1;
+    });
+    await onServer((client) =>
+      client.query(`
+        CREATE FUNCTION ${schema}.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON ${schema}.ledger DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW EXECUTE FUNCTION ${schema}.slow()`),
+    );
+    const job = await processor.submit('pay', { items: 1 });
+    const pid = await begun.promise;
+    await onServer(async (client) => {
+      const asleep = () =>
+        client.query(`SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'`, [pid]);
+      await expect.poll(async () => (await asleep()).rowCount, { interval: 5 }).toBe(1);
+      const free = await client.query(`SELECT FROM ${schema}.jobs WHERE id = $1 FOR UPDATE SKIP LOCKED`, [
+        job.id,
+      ]);
+      expect(free.rowCount).toBe(1);
+      expect((await asleep()).rowCount).toBe(1);
+    });
+    expect(await job.result()).toBe(1);
+    expect(await ledger()).toEqual([0]);
+  });
+
   test('a transaction that idles too long is ended by the server; the attempt fails and says what to do', async () => {
     const { processor, ledger, failures } = await opened(
       ({ schema }) =>
@@ -449,20 +508,26 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
   });
 
   describe('a connection that is lost at the commit', () => {
-    /** A way to the server that is cut at the n-th COMMIT: before the server reads it, or before its answer is. */
-    async function cut(at: number, when: 'before' | 'after') {
+    /**
+     * A way to the server that is cut at the n-th COMMIT: before the server reads it; before its answer comes; or so that the server
+     * reads it long after.
+     */
+    async function cut(at: number, when: 'before' | 'after' | 'long before') {
       const { hostname, port } = new URL(postgresUrl);
       let commits = 0;
       const proxy = createServer((near) => {
         const far = connect(Number(port || 5432), hostname);
         let isDeaf = false;
+        let late: NodeJS.Timeout | undefined;
         near.on('data', (data) => {
           if (data.includes('COMMIT\0')) commits += 1;
           else return far.write(data);
           if (commits !== at) return far.write(data);
           if (when === 'before') return near.destroy();
           isDeaf = true;
-          return far.write(data);
+          if (when === 'after') return far.write(data);
+          late = setTimeout(() => far.write(data), 2000);
+          return near.destroy();
         });
         far.on('data', (data) => (isDeaf ? near.destroy() : near.write(data)));
         for (const [one, other] of [
@@ -470,7 +535,7 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
           [far, near],
         ] as const) {
           one.on('error', () => {});
-          one.on('close', () => other.destroy());
+          one.on('close', () => late === undefined && other.destroy());
         }
       }).listen(0, '127.0.0.1');
       await once(proxy, 'listening');
@@ -483,6 +548,7 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     test.each([
       ['before', 4],
       ['after', 3],
+      ['long before', 3],
     ] as const)('%s it was read: there once', async (when, runs) => {
       const url = await cut(2, when);
       let ran = 0;
