@@ -163,6 +163,7 @@ export class ChunkTransaction {
     };
     const answer = send()
       .catch((error) => {
+        this.#hear(error);
         throw signal.aborted ? signal.reason : error;
       })
       .finally(() => this.#pending.delete(answer));
@@ -176,6 +177,7 @@ export class ChunkTransaction {
       const results = await this.#client.query(text, [...values]);
       return ([results].flat().at(-1) as { rows: Row[] }).rows;
     } catch (error) {
+      this.#hear(error as Error);
       throw this.#explained(error);
     }
   }
@@ -191,10 +193,12 @@ export class ChunkTransaction {
     }
   }
 
+  /** The last words of a server that ends a connection answer a statement, or come without one. */
+  #hear(error: { severity?: string } & Error): void {
+    if (error.severity === 'FATAL' || error.severity === 'PANIC') this.#lost ??= error;
+  }
+
   #explained(error: unknown): unknown {
-    // The last words of a server that ends a connection answer a statement, or come without one.
-    const severity = (error as { severity?: string } | null)?.severity;
-    if (severity === 'FATAL' || severity === 'PANIC') this.#lost ??= error as Error;
     if (this.#lost !== null) {
       if (codeOf(this.#lost) !== '25P03')
         return new LostConnectionError(this.#lost.message, { cause: this.#lost });

@@ -103,7 +103,10 @@ class Tries<C> {
         return await this.#once(code);
       } catch (error) {
         const isLost = isConnection(error);
-        const said = isLost ? engineErrorOf(this.#place.connections.place, rootOf(error)) : error;
+        const said =
+          error instanceof LostConnectionError
+            ? engineErrorOf(this.#place.connections.place, error.cause)
+            : error;
         if (!(isLost || isConflict(error)) || tries === mostTries || signal.aborted) throw said;
         log.warn({ err: said }, `its transaction is begun anew: ${(said as Error).message}`);
         const pauseMs = isLost ? longestPauseMs / 2 : 10 * tries;
@@ -194,10 +197,16 @@ function isConflict(error: unknown): boolean {
   return [...causesOf(error)].some(isToBeRepeated);
 }
 
-/** What passes: the server is started anew, or the way to it is back. */
+/** What passes: the server is started anew, or the way to it is back. Where it does not answer at all `pg` has no code for it. */
 const passing = /^(ECONN|ETIMEDOUT$|EPIPE$|EAI_AGAIN$|08|57P0|53300$)/;
+const noAnswer = /\b(timeout|terminated)\b/;
 
 function isConnection(error: unknown): boolean {
   if (error instanceof LostConnectionError) return true;
-  return error instanceof EngineError && passing.test(codeOf(rootOf(error)));
+  const root = rootOf(error);
+  const code = codeOf(root);
+  return (
+    error instanceof EngineError &&
+    (passing.test(code) || (code === '' && noAnswer.test((root as Error).message)))
+  );
 }

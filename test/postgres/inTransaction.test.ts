@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
@@ -609,6 +609,70 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     expect(rows).toEqual([{ sum: 2 }, { sum: 2 }]);
     expect((await Promise.all(jobs.map(rowsOf))).flat()).toEqual([{ item: 0 }, { item: 0 }]);
     expect(log.lines.filter((line) => line.includes('begun anew: deadlock detected'))).toHaveLength(1);
+  });
+
+  test('that never ends: ten tries, and the attempt fails with what was said last', async () => {
+    let ran = 0;
+    const { processor, ledger } = await opened(({ schema }) => async ([item = 0], { jobId }, sql) => {
+      await insert(sql, schema, jobId, item);
+      ran += 1;
+      const cause = Object.assign(new Error('could not serialize access'), { code: '40001' });
+      throw new Error(`try ${ran}`, { cause });
+    });
+    const job = await processor.submit('pay', { items: 1 });
+    await expect(job.result()).rejects.toThrow('try 10');
+    expect(ran).toBe(10);
+    expect(await ledger()).toEqual([]);
+  });
+
+  // The second takes as long as a connection is waited for, 5 s.
+  test.each([
+    ['is not there', 'nothing answers there. Is PostgreSQL running'],
+    ['does not answer', 'timeout'],
+  ])('a server that %s for a moment is waited for', async (how, said) => {
+    let isSilent = how === 'does not answer';
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    const { hostname, port: there } = new URL(postgresUrl);
+    const sockets = new Set<Socket>();
+    const back = createServer((near) => {
+      sockets.add(near.on('error', () => {}));
+      if (isSilent) return;
+      const far = connect(Number(there || 5432), hostname);
+      sockets.add(far.on('error', () => {}));
+      near.pipe(far).pipe(near);
+    });
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      back.close();
+    });
+    const url = new URL(postgresUrl);
+    url.host = `127.0.0.1:${port}`;
+    let schemaHere = '';
+    const { processor, schema, log, ledger } = await opened(plain, {
+      get url() {
+        return `${url.href}?schema=${schemaHere}`;
+      },
+    });
+    schemaHere = schema;
+    const job = await processor.submit('pay', { items: 1 });
+    if (isSilent) back.listen(port, '127.0.0.1');
+    await expect.poll(() => log.lines.join('\n'), { timeout: 15_000 }).toContain('begun anew');
+    isSilent = false;
+    if (!back.listening) back.listen(port, '127.0.0.1');
+    expect(await job.result()).toBe(1);
+    expect(await ledger()).toEqual([0]);
+    expect(log.lines.join('\n')).toMatch(new RegExp(`begun anew: .*${said}`));
+  });
+
+  test("another connection's end, or error, is the chunk's own matter", async () => {
+    const { processor, failures } = await opened(() => async () => {
+      throw Object.assign(new Error('elsewhere'), { severity: 'FATAL', code: '57P01' });
+    });
+    await expect((await processor.submit('pay', { items: 1 })).result()).rejects.toThrow('elsewhere');
+    expect(failures).toHaveLength(1);
   });
 
   test('a stop cancels the statement under way, and sends no other', async () => {
