@@ -87,10 +87,10 @@ describe.skipIf(!(await isPostgresThere()))(`killed on ${postgresUrl}, seed ${se
     const job = await processor.submit('transferring', { ...input, items });
     const pids = () => log.lines.flatMap((line) => /pid (\d+)$/.exec(line)?.[1] ?? []).map(Number);
     for (let kills = 0; kills < 15; kills += 1) {
-      await expect.poll(() => pids().length, { interval: 5 }).toBe(kills + 1);
+      await expect.poll(() => pids().length, { interval: 5, timeout: 20_000 }).toBe(kills + 1);
       const { chunks } = (await job.status()).progress;
       await expect
-        .poll(async () => (await job.status()).progress.chunks, { interval: 5 })
+        .poll(async () => (await job.status()).progress.chunks, { interval: 5, timeout: 20_000 })
         .toBeGreaterThan(chunks);
       await wait(Math.random() * 20);
       process.kill(pids().at(-1) as number, 'SIGKILL');
