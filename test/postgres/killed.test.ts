@@ -17,6 +17,9 @@ import { capturedLog } from '../support/capturedLog.ts';
 import { SpawnedHost, wait } from '../support/spawnedHost.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
+/** On a busy machine too. */
+const soon = { timeout: 20_000 };
+
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index);
 
 describe.skipIf(!(await isPostgresThere()))(`killed on ${postgresUrl}, seed ${seed}`, () => {
@@ -78,19 +81,19 @@ describe.skipIf(!(await isPostgresThere()))(`killed on ${postgresUrl}, seed ${se
     const kills = { begun: killed('begun'), written: killed('written'), stored: killed('stored') };
     console.log(`seed ${seed}: killed ${JSON.stringify(kills)}`);
     for (const n of Object.values(kills)) expect(n).toBeGreaterThan(0);
-  });
+  }, 180_000);
 
   test('nor does it matter which statement it was killed at', async (context) => {
     const { processor, ledger, input, log } = await ofItsOwn(context);
     await processor.start();
-    const items = 400;
+    const items = 1000;
     const job = await processor.submit('transferring', { ...input, items });
     const pids = () => log.lines.flatMap((line) => /pid (\d+)$/.exec(line)?.[1] ?? []).map(Number);
     for (let kills = 0; kills < 15; kills += 1) {
-      await expect.poll(() => pids().length, { interval: 5 }).toBe(kills + 1);
+      await expect.poll(() => pids().length, { interval: 5, ...soon }).toBe(kills + 1);
       const { chunks } = (await job.status()).progress;
       await expect
-        .poll(async () => (await job.status()).progress.chunks, { interval: 5 })
+        .poll(async () => (await job.status()).progress.chunks, { interval: 5, ...soon })
         .toBeGreaterThan(chunks);
       await wait(Math.random() * 20);
       process.kill(pids().at(-1) as number, 'SIGKILL');
@@ -99,7 +102,7 @@ describe.skipIf(!(await isPostgresThere()))(`killed on ${postgresUrl}, seed ${se
     expect((await job.status()).attempt).toBe(16);
     expect(await ledger(job)).toEqual(upTo(items));
     expect(await itemsOf(job)).toEqual(upTo(items));
-  });
+  }, 180_000);
 
   test('in threads it is the same', async (context) => {
     const { processor, ledger, input } = await ofItsOwn(context, 'thread');
@@ -143,7 +146,7 @@ describe.skipIf(!(await isPostgresThere()))(`killed on ${postgresUrl}, seed ${se
     const { processor, schema, engine } = await ofItsOwn(context);
     await processor.start();
     const job = await processor.submit('hanging', { url: engine, schema });
-    await expect.poll(() => hangingStatements(schema), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => hangingStatements(schema), soon).toBe(1);
     const { state, stop } = await job.cancel('enough');
     expect(state).toBe('cancelled');
     expect(stop).toMatchObject({ confirmed: true, rung: 'grace' });
@@ -155,10 +158,10 @@ describe.skipIf(!(await isPostgresThere()))(`killed on ${postgresUrl}, seed ${se
     const { processor, schema, engine } = await ofItsOwn(context);
     await processor.start();
     const job = await processor.submit('hanging', { url: engine, schema, dies: true });
-    await expect.poll(() => hangingStatements(schema), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => hangingStatements(schema), soon).toBe(1);
     await expect(job.result()).rejects.toThrow('SIGKILL');
     // It looks once a second.
-    await expect.poll(() => hangingStatements(schema), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => hangingStatements(schema), soon).toBe(0);
     const { rows } = await onServer((client) =>
       client.query(`SELECT FROM ${schema}.locked FOR UPDATE NOWAIT`),
     );
