@@ -26,10 +26,10 @@ export interface Holder {
   readonly signal: AbortSignal;
 }
 
-/** A statement that is under way when the attempt is asked to stop is cancelled as often as it takes: one that has not begun yet is not. ms */
+/** What is under way when the attempt is asked to stop is cancelled until it is over: what the server has not begun yet it does not cancel. ms */
 const cancelEveryMs = 100;
 
-/** The connection was lost, or never there: what was begun is rolled back, unless the commit was on its way. */
+/** The connection was lost: what was begun is rolled back, unless the commit was on its way. */
 export class LostConnectionError extends Error {}
 
 export class ChunkTransaction {

@@ -38,9 +38,11 @@ export type ChunkWork<I, C, T> = (
   sql: Sql,
 ) => NoInfer<C> | Promise<NoInfer<C>>;
 
-/** As often a chunk is tried; and ms between two tries at most. */
+/** As often a chunk is tried. */
 const mostTries = 10;
-const longestPauseMs = 1000;
+/** Before the next try, at least, and twice as long at most: for a server that is away; and longer with each try for another transaction's end, ms. */
+const awayMs = 500;
+const conflictMs = 10;
 
 /** By URL. A connection for each attempt in a chunk: the processor's limits hold them down. */
 const places = new Map<string, Promise<Connections>>();
@@ -109,7 +111,7 @@ class Tries<C> {
             : error;
         if (!(isLost || isConflict(error)) || tries === mostTries || signal.aborted) throw said;
         log.warn({ err: said }, `its transaction is begun anew: ${(said as Error).message}`);
-        const pauseMs = isLost ? longestPauseMs / 2 : 10 * tries;
+        const pauseMs = isLost ? awayMs : conflictMs * tries;
         // Two that were in each other's way do not come again at the same time.
         await pause(pauseMs * (1 + Math.random()), undefined, { signal }).catch(() => {});
       }
@@ -166,13 +168,11 @@ function connectionsTo(url: string): Promise<Connections> {
   const opened = places.get(url);
   if (opened !== undefined) return opened;
   const connections = new Connections({
-    ...{
-      url,
-      schema: schemaOf(url),
-      maxConnections: Number.POSITIVE_INFINITY,
-      durability: 'full',
-      now: null,
-    },
+    url,
+    schema: schemaOf(url),
+    maxConnections: Number.POSITIVE_INFINITY,
+    durability: 'full',
+    now: null,
     areOthers: true,
   });
   const opening = connections.open().then(() => connections);

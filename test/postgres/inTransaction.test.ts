@@ -34,6 +34,9 @@ const grants =
   readFileSync(new URL('../../docs/postgres.md', import.meta.url), 'utf8').match(/^GRANT .* TO teller;$/gm) ??
   [];
 
+/** On a busy machine too. */
+const soon = { timeout: 20_000 };
+
 type Work = ChunkWork<{ items: number }, number, number>;
 
 describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
@@ -131,7 +134,9 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     const job = await processor.submit('pay', { items: 2 });
     await reached.promise;
     // Submitted, begun, and the first chunk.
-    await expect.poll(() => told).toEqual([`${job.id} queued`, `${job.id} running`, `${job.id} running`]);
+    await expect
+      .poll(() => told, soon)
+      .toEqual([`${job.id} queued`, `${job.id} running`, `${job.id} running`]);
     goOn.resolve();
     await job.result();
   });
@@ -222,7 +227,7 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     expect(await ledger()).toEqual([0, 1]);
     goOn.resolve();
     await expect
-      .poll(() => failures)
+      .poll(() => failures, soon)
       .toEqual([expect.objectContaining({ code: 'ERR_UNSTUCK_STALE_ATTEMPT', write: 'checkpoint' })]);
     expect(await ledger()).toEqual([0, 1]);
     expect(runs).toBe(3);
@@ -243,10 +248,10 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     // Its host is not told of the first chunk before the job is another's.
     const job = await processor.submit('pay', { items: 500 });
     await processor.resume('pay');
-    await expect.poll(async () => (await other.get(job.id))?.chunks).toBeGreaterThan(0);
+    await expect.poll(async () => (await other.get(job.id))?.chunks, soon).toBeGreaterThan(0);
     await processor.pause('pay');
     await takeOver(other, job.id);
-    await expect.poll(() => processor.activeJobs.size).toBe(0);
+    await expect.poll(() => processor.activeJobs.size, soon).toBe(0);
     const { chunks, checkpoint } = (await other.get(job.id))!;
     expect(checkpoint).toBe(String(chunks));
     expect(await ledger()).toEqual(Array.from({ length: chunks }, (_, item) => item));
@@ -318,7 +323,7 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
       const other = new PostgresEngine({ url: engine });
       await other.open(systemClock);
       onTestFinished(() => other.close());
-      await expect.poll(async () => (await other.get(job.id))?.token).toBeTypeOf('string');
+      await expect.poll(async () => (await other.get(job.id))?.token, soon).toBeTypeOf('string');
       const token = (await other.get(job.id))?.token as string;
       const connections = new Connections({
         url: engine,
@@ -449,7 +454,7 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     await onServer(async (client) => {
       const asleep = () =>
         client.query(`SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'`, [pid]);
-      await expect.poll(async () => (await asleep()).rowCount, { interval: 5 }).toBe(1);
+      await expect.poll(async () => (await asleep()).rowCount, { interval: 5, ...soon }).toBe(1);
       const free = await client.query(`SELECT FROM ${schema}.jobs WHERE id = $1 FOR UPDATE SKIP LOCKED`, [
         job.id,
       ]);
@@ -659,7 +664,7 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
     schemaHere = schema;
     const job = await processor.submit('pay', { items: 1 });
     if (isSilent) back.listen(port, '127.0.0.1');
-    await expect.poll(() => log.lines.join('\n'), { timeout: 15_000 }).toContain('begun anew');
+    await expect.poll(() => log.lines.join('\n'), soon).toContain('begun anew');
     isSilent = false;
     if (!back.listening) back.listen(port, '127.0.0.1');
     expect(await job.result()).toBe(1);
