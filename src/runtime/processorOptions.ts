@@ -13,6 +13,7 @@ import { SqliteEngine } from '../engines/sqlite/sqlite.ts';
 import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import { checkLimits } from './limits.ts';
+import { defaultNodeName, isNodeName, nodeNameExpected } from './nodes.ts';
 import {
   checkKnown,
   checkSettings,
@@ -53,6 +54,8 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   durability?: 'full' | 'normal';
   /** The jobs this processor knows, by name. */
   jobs: J;
+  /** What this processor is called among those on its engine: 1 to 100 characters, none of them a control character. Default: host name and process id. */
+  nodeName?: string;
   /** Attempts alive at once, at least 1. Default 10. */
   maxConcurrentJobs?: number;
   /**
@@ -94,6 +97,7 @@ export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly engine: Engine;
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
   readonly webhooks: Webhooks;
+  readonly nodeName: string;
   readonly onSlotsLost: 'stay' | 'exit';
   readonly logger: Logger;
   readonly telemetry: TelemetryOptions | false;
@@ -113,6 +117,7 @@ export function resolveOptions(
     engine,
     durability,
     jobs,
+    nodeName = defaultNodeName,
     maxConcurrentJobs,
     spares,
     onSlotsLost = 'stay',
@@ -132,6 +137,7 @@ export function resolveOptions(
     'engine',
     'durability',
     'jobs',
+    'nodeName',
     ...processorNumbers.map(({ name }) => name),
     'onSlotsLost',
     'webhooks',
@@ -154,6 +160,7 @@ export function resolveOptions(
   if (onSlotsLost !== 'stay' && onSlotsLost !== 'exit') {
     throw new ConfigurationError('onSlotsLost', "'stay' or 'exit'", describeValue(onSlotsLost));
   }
+  checkNodeName(nodeName);
   checkSettings(settings);
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
@@ -164,6 +171,7 @@ export function resolveOptions(
     engine: openable(engine, durability),
     jobs: registry,
     webhooks: new Webhooks(checkTargets(webhooks, [...registry.keys()]), time),
+    nodeName,
     ...numbers,
     onSlotsLost,
     logger: logger ?? pino({ name: 'unstuck' }),
@@ -182,6 +190,11 @@ export function settingsFor(options: ResolvedOptions, definition: AnyDefinition,
     chunked: isChunked(definition),
     isolation: isolationOf(definition),
   });
+}
+
+function checkNodeName(name: unknown): void {
+  if (isNodeName(name)) return;
+  throw new ConfigurationError('nodeName', nodeNameExpected, describeValue(name));
 }
 
 function checkTelemetry(telemetry: unknown = {}): TelemetryOptions | false {

@@ -15,11 +15,13 @@ import {
   type JobQuery,
   type NameLimits,
   type NewJob,
+  type NodeFacts,
   type OpenJobs,
   type ScheduleQuery,
   type SqlTransaction,
   StaleAttemptError,
   type StoredJob,
+  type StoredNode,
   type StoredSchedule,
   type Timeouts,
   type Watcher,
@@ -34,6 +36,7 @@ import { JobQueries, type QueuePlace, queueFirst } from './jobQueries.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
 import { nextStartIn, ripening } from './limits.ts';
 import { lockClasses, numberOf } from './locks.ts';
+import { nodeSeen, nodes, removeNode } from './nodes.ts';
 import { Notifications } from './notifications.ts';
 import { migrate, quoted } from './schema.ts';
 import { schemaOf } from './setUp.ts';
@@ -363,6 +366,18 @@ export class PostgresEngine implements Engine {
 
   pausedNames(): Promise<string[]> {
     return pausedNames(this.#connections.query, quoted(this.#schema));
+  }
+
+  nodeSeen(node: NodeFacts, goneAfterMs: number, keptMs: number): Promise<void> {
+    return nodeSeen(this.#connections.query, quoted(this.#schema), this.#now(), node, goneAfterMs, keptMs);
+  }
+
+  removeNode(id: string): Promise<void> {
+    return removeNode(this.#connections.query, quoted(this.#schema), id);
+  }
+
+  nodes(): Promise<StoredNode[]> {
+    return nodes(this.#connections.query, quoted(this.#schema), this.#now());
   }
 
   watch(watcher: Watcher): () => void {
