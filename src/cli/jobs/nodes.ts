@@ -74,7 +74,7 @@ function runningOf({ running }: NodeStatus): string {
 /** What is wrong with it, or was. */
 function noteOf({ state, health, lastFailure, running }: NodeStatus): string {
   return [
-    ...(state === 'gone' && running.length > 0 ? ['its jobs are taken over by others'] : []),
+    ...(state === 'gone' && running.length > 0 ? ['the next worker takes its jobs over'] : []),
     ...(state !== 'gone' && health.status !== 'ok' ? [health.status] : []),
     ...(state === 'gone' ? [] : health.reasons),
     ...(lastFailure === null ? [] : [`its engine failed ${ago(lastFailure.at)}: ${lastFailure.message}`]),

@@ -41,7 +41,7 @@ function Node(
   const jobs = found.jobs.filter((job) => job.node === node.name);
   const count = running.reduce((sum, each) => sum + each.jobs, 0);
   const notes = [
-    ...(state === 'gone' && count > 0 ? ['its jobs are taken over by others'] : []),
+    ...(state === 'gone' && count > 0 ? ['the next worker takes its jobs over'] : []),
     ...(state === 'gone' ? [] : health.reasons),
     ...(lastFailure === null
       ? []

@@ -139,7 +139,7 @@ test('a job whose worker was killed is found as stuck, and its node as gone; its
   expect(stuck.code).toBe(1);
   expect(JSON.parse(stuck.stdout)).toMatchObject([{ why: 'owner', job: { id, state: 'running' } }]);
   expect(await nodes()).toMatch(
-    /\nweb-1 +gone +\d+ s ago +\d\/4 +ways 1 +its jobs are taken over by others\n$/,
+    /\nweb-1 +gone +\d+ s ago +\d\/4 +ways 1 +the next worker takes its jobs over\n$/,
   );
   const cancel = unstuck.start('cancel', id);
   await cancel.said(`Waiting for job ${id}: its process is gone or does not answer`);
