@@ -108,6 +108,11 @@ export class Presence {
     this.tell();
   }
 
+  /** Resolves when what it was to tell by now is told, or could not be. */
+  async told(): Promise<void> {
+    await this.#telling;
+  }
+
   /** At once; and then every few seconds. */
   tell(): void {
     if (this.#isOver) return;

@@ -414,7 +414,10 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   /** The processors at work on the engine, in all processes, and those that are gone since a day ago or less; by name. */
   async nodes(): Promise<NodeStatus[]> {
-    const found = await (await this.#door.open()).nodes();
+    const engine = await this.#door.open();
+    // Who has just started is among them.
+    await this.#presence?.told();
+    const found = await engine.nodes();
     return found.map((node) => nodeStatusOf(node, this.#options.clock.now()));
   }
 
