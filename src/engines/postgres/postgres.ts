@@ -37,7 +37,7 @@ import { fromRow, type JobRow } from './jobRow.ts';
 import { nextStartIn, ripening } from './limits.ts';
 import { lockClasses, numberOf } from './locks.ts';
 import { nodeSeen, nodes, removeNode } from './nodes.ts';
-import { Notifications } from './notifications.ts';
+import { Notifications, type NotificationsHost, type Notifier } from './notifications.ts';
 import { migrate, quoted } from './schema.ts';
 import { schemaOf } from './setUp.ts';
 import { sumUp } from './tally.ts';
@@ -71,7 +71,7 @@ export class PostgresEngine implements Engine {
   readonly #connections: Connections;
   readonly #queries: JobQueries;
   readonly #writes: Writes;
-  readonly #notifications: Notifications;
+  readonly #notifications: Notifier;
   readonly #isGivenTime: boolean;
   readonly #watchers = new Set<Watcher>();
   #clock: Clock | null = null;
@@ -79,13 +79,16 @@ export class PostgresEngine implements Engine {
   #transactions = 0;
   #upkeep: Promise<void> | null = null;
 
-  constructor({
-    url,
-    schema = schemaOf(url),
-    maxConnections = 5,
-    durability = 'full',
-    time = 'database',
-  }: PostgresOptions) {
+  constructor(
+    {
+      url,
+      schema = schemaOf(url),
+      maxConnections = 5,
+      durability = 'full',
+      time = 'database',
+    }: PostgresOptions,
+    notifierFor?: (host: NotificationsHost) => Notifier,
+  ) {
     this.#isGivenTime = time === 'given';
     this.#schema = schema;
     this.#connections = new Connections({
@@ -100,13 +103,15 @@ export class PostgresEngine implements Engine {
       stored: (tx) => this.#stored(tx),
       explained: (error) => this.#explained(error),
     });
-    this.#notifications = new Notifications(this.#connections, quoted(schema), `unstuck ${schema}`, {
+    const host: NotificationsHost = {
       changed: (changes) => this.#tell(changes),
       missed: () => {
         for (const watcher of this.#watchers) watcher.missed();
       },
       looked: () => this.#wakeForReady(),
-    });
+    };
+    this.#notifications =
+      notifierFor?.(host) ?? new Notifications(this.#connections, quoted(schema), `unstuck ${schema}`, host);
   }
 
   /** Transactions of writes so far: each is one flush of the server's log. */
