@@ -5,7 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../src/engines/clock.ts';
-import { EngineError, StaleAttemptError, type StoredJob } from '../../src/engines/engine.ts';
+import { type Engine, EngineError, StaleAttemptError, type StoredJob } from '../../src/engines/engine.ts';
 import type { Change } from '../../src/engines/postgres/changes.ts';
 import type { NotificationsHost, Notifier } from '../../src/engines/postgres/notifications.ts';
 import { PostgresEngine } from '../../src/engines/postgres/postgres.ts';
@@ -30,6 +30,8 @@ export interface PostgresStoreOptions {
   readonly timeline: Timeline;
   readonly network: Network;
   readonly witness: StoreWitness;
+  /** What the hosts have in place of the engine. */
+  altered(engine: Engine): Engine;
   /** The server did not do what it was asked, and not because that was refused. */
   failed(error: Error): void;
 }
@@ -113,6 +115,7 @@ interface Call {
 class PostgresServer implements Server {
   readonly engine: PostgresEngine;
   readonly hear: (changes: readonly Change[]) => void;
+  readonly #called: Engine;
   readonly #random: Random;
   readonly #options: PostgresStoreOptions;
   #life: Life | null = null;
@@ -127,6 +130,7 @@ class PostgresServer implements Server {
     options: PostgresStoreOptions,
   ) {
     this.engine = engine;
+    this.#called = options.altered(engine);
     this.hear = hear;
     this.#random = random;
     this.#options = options;
@@ -187,7 +191,7 @@ class PostgresServer implements Server {
           return;
         }
         try {
-          this.#answer(call, { value: await carryOut(this.engine, call.method, call.args) });
+          this.#answer(call, { value: await carryOut(this.#called, call.method, call.args) });
         } catch (error) {
           const isRefusal =
             error instanceof StaleAttemptError || /not in this engine$/.test((error as Error).message);

@@ -141,6 +141,7 @@ class Simulation {
     if (this.#plan.engine === 'postgres')
       return PostgresStore.open({
         ...{ ...parts, seed: this.#plan.seed, clock: this.#machine.clock },
+        altered: (engine) => this.#altered.engine?.(engine) ?? engine,
         failed: (error) => this.#witness.broken('the server carries out what it is asked', error.message),
       });
     const memory: Engine = new MemoryEngine();

@@ -18,7 +18,7 @@ export async function nodeSeen(
 ): Promise<void> {
   await query(
     `WITH old AS (DELETE FROM ${schema}.nodes WHERE id IN (
-       SELECT id FROM ${schema}.nodes WHERE seen_at < ${clock} - $5::float8 AND id <> $2 FOR UPDATE SKIP LOCKED))
+       SELECT id FROM ${schema}.nodes WHERE seen_at < ${clock} - $5::float8 AND id <> $2 ORDER BY id FOR UPDATE SKIP LOCKED))
      INSERT INTO ${schema}.nodes (id, facts, seen_at, gone_at) VALUES ($2, $3, ${clock}, ${clock} + $4::float8)
      ON CONFLICT (id) DO UPDATE SET facts = excluded.facts, seen_at = excluded.seen_at, gone_at = excluded.gone_at`,
     [now, node.id, JSON.stringify(node), goneAfterMs, keptMs],
