@@ -15,6 +15,7 @@ const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/com
 const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 const sources = [
   { find: /^unstuck$/, replacement: source('index.ts') },
+  { find: /^unstuck\/postgres$/, replacement: source('postgres/index.ts') },
   { find: /^unstuck\/testing$/, replacement: source('testing/index.ts') },
   { find: /^unstuck\/testing\/vitest$/, replacement: source('testing/vitest.ts') },
 ];

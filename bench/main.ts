@@ -14,6 +14,7 @@ import { postgresTrial } from './postgresTrial.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
 import { scale } from './scale.ts';
+import { scaling } from './scaling.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 import { telemetry } from './telemetry.ts';
@@ -31,6 +32,7 @@ const benchmarks: Record<string, Benchmark> = {
   telemetry,
   postgres,
   'postgres-trial': postgresTrial,
+  scaling,
   paths,
 };
 

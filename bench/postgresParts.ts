@@ -94,7 +94,7 @@ export async function partsOfALife(jobs: number): Promise<Record<string, string 
 }
 
 /** 0 where it is no process of this machine. */
-function processorMsOf(pid: number): number {
+export function processorMsOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

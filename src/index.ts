@@ -36,6 +36,7 @@ export {
 export type { Job, Jsonified } from './runtime/job.ts';
 export type { ListQuery } from './runtime/jobQuery.ts';
 export type { Limits } from './runtime/limits.ts';
+export type { NodeStatus } from './runtime/nodes.ts';
 export { type Health, JobProcessor } from './runtime/processor.ts';
 export type { ProcessorOptions, TelemetryOptions } from './runtime/processorOptions.ts';
 export type { ScheduleOptions, ScheduleStatus } from './runtime/schedules.ts';

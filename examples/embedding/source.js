@@ -4,6 +4,7 @@ import { registerHooks } from 'node:module';
 
 const sources = {
   unstuck: '../../src/index.ts',
+  'unstuck/postgres': '../../src/postgres/index.ts',
   'unstuck/testing': '../../src/testing/index.ts',
   'unstuck/testing/vitest': '../../src/testing/vitest.ts',
 };

@@ -12,8 +12,6 @@ import { gatherMs, toFailure } from './isolation/protocol.ts';
 
 export interface LiveAttempt extends AttemptSpec {
   readonly launch: Launch;
-  /** Chunks that earlier attempts finished. */
-  readonly chunksDone: number;
   /** What to end it with, as soon as it runs. */
   launched(handle: AttemptHandle): void;
   /** As of the port. */
@@ -36,7 +34,7 @@ export function createChunkProcessor(
   return fromCallback<AttemptCommand, { token: string }>(({ input: { token }, receive, sendBack }) => {
     const live = attemptOf(token);
     const { jobId } = live.start;
-    let chunk = live.chunksDone;
+    let chunk = live.start.chunksDone;
     let isChartOver = false;
     let isRefused = false;
     let hasEnded = false;

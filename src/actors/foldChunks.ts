@@ -2,6 +2,7 @@
 // host (inline) and in a child process; who runs it says how a checkpoint is made durable.
 
 import type { Logger } from 'pino';
+import { ChunkInHand, inHand } from './chunkInHand.ts';
 import { type ChunkContext, isChunked, type JobCode, type JobContext } from './jobCode.ts';
 import { InputError, toJsonText } from './jsonText.ts';
 
@@ -15,6 +16,8 @@ export interface AttemptStart {
   readonly input: string;
   /** JSON text of the last checkpoint; null before the first. */
   readonly checkpoint: string | null;
+  /** Chunks that earlier attempts finished. */
+  readonly chunksDone: number;
   readonly chunkSize: number;
   /** See OwnContext. Never stored. */
   readonly given?: unknown;
@@ -43,25 +46,25 @@ export async function foldChunks(code: JobCode, start: AttemptStart, host: Attem
   const input = JSON.parse(start.input);
   if (!isChunked(code)) return toJsonText(await code.run(input, context), 'result');
 
+  let total: number | null = null;
   if (code.total !== undefined) {
-    const total = await code.total(input);
+    total = await code.total(input);
     if (!Number.isFinite(total))
       throw new InputError(`total: expected a number of items, got ${String(total)}.`);
     host.total(total);
   }
   // A copy of its own: a job that changes its checkpoint in place must not change the next job's first.
   let checkpoint: unknown = JSON.parse(start.checkpoint ?? toJsonText(code.start, 'start'));
-  let rows: string[] = [];
-  const chunkContext: ChunkContext<unknown, unknown> = {
+  const hand = new ChunkInHand(start, total);
+  const chunkContext: ChunkContext<unknown, unknown> & { [inHand]: ChunkInHand } = {
     ...context,
     input,
     get checkpoint() {
       return checkpoint;
     },
     chunkSize: start.chunkSize,
-    append: (...more) => {
-      for (const row of more) rows.push(toJsonText(row, 'row'));
-    },
+    append: (...rows) => hand.append(rows),
+    [inHand]: hand,
   };
   for await (const chunk of code.chunks(input, chunkContext)) {
     signal.throwIfAborted();
@@ -70,18 +73,14 @@ export async function foldChunks(code: JobCode, start: AttemptStart, host: Attem
       host.heartbeat();
       continue;
     }
-    const made = await code.process(chunk, chunkContext);
-    if (made === undefined)
-      throw new InputError('checkpoint: expected process() to return the next one, got nothing.');
-    const next = toJsonText(made, 'checkpoint');
-    const appended = rows;
-    rows = [];
-    await host.saveCheckpoint(next, appended, chunk.length);
+    hand.begin(chunk.length);
+    const { checkpoint: next, rows, items } = hand.finish(await code.process(chunk, chunkContext));
+    await host.saveCheckpoint(next, rows, items);
     // Read back from its text, so that a run that is never interrupted sees what a resumed one would.
     checkpoint = JSON.parse(next);
   }
   signal.throwIfAborted();
-  if (rows.length > 0) {
+  if (hand.hasRows) {
     throw new InputError(
       'append: expected rows in process(), got some after the last chunk. No checkpoint stores them.',
     );

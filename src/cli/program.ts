@@ -1,12 +1,12 @@
 // What the command line understands: commands, options, help. Nothing runs here.
 
 import { Command } from 'commander';
+import { unstuckVersion } from '../runtime/version.ts';
 import { parseDuration } from './durations.ts';
 import type { Surroundings } from './jobs/command.ts';
 import { addJobCommands } from './jobs/commands.ts';
 import { addNames, addTolerances, parsePort } from './options.ts';
 import type { ReconcileRequest } from './reconcile.ts';
-import { unstuckVersion } from './version.ts';
 
 export interface ReconcileCommand extends ReconcileRequest {
   readonly isJson: boolean;

@@ -218,6 +218,36 @@ export interface Claim {
   readonly limits?: Readonly<Record<string, NameLimits>>;
 }
 
+/** A running processor, as it tells of itself. Times are wall ms. */
+export interface NodeFacts {
+  /** The owner of what it claims. */
+  readonly id: string;
+  /** For people; of two that were given one name each has its own id. */
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Of Unstuck. */
+  readonly version: string;
+  readonly startedAt: number;
+  readonly isDraining: boolean;
+  readonly slots: { readonly max: number; readonly used: number; readonly unconfirmed: number };
+  /** Names of the jobs that it runs. */
+  readonly jobs: readonly string[];
+  readonly health: { readonly status: 'ok' | 'degraded' | 'down'; readonly reasons: readonly string[] };
+  /** The last time that its engine failed it; null: it never did. */
+  readonly lastFailure: { readonly at: number; readonly message: string } | null;
+}
+
+/** A node as others see it. */
+export interface StoredNode extends NodeFacts {
+  /** ms since it last told of itself, by the clock that leases count on. */
+  readonly unseenMs: number;
+  /** Its process has ended without a word, or it was not seen for as long as it said. */
+  readonly isGone: boolean;
+  /** Attempts that it holds, by the name of their jobs. */
+  readonly running: readonly { readonly name: string; readonly jobs: number }[];
+}
+
 /** A connection of the caller's own with a transaction open, as a client of `pg` is one. */
 export interface SqlTransaction {
   /** A statement with `$1`, `$2`… for its values. */
@@ -345,6 +375,14 @@ export interface Engine {
   /** From then on no job of this name is claimed by anyone; or they are again. */
   setPaused(name: string, isPaused: boolean): Promise<void>;
   pausedNames(): Promise<string[]>;
+
+  /** A node tells of itself, and is gone where it does not again within `goneAfterMs`. Nodes that nobody saw for `keptMs` are removed. */
+  nodeSeen(node: NodeFacts, goneAfterMs: number, keptMs: number): Promise<void>;
+  /** It stops in order. */
+  removeNode(id: string): Promise<void>;
+  /** In the order of their names, those that are gone too. */
+  nodes(): Promise<StoredNode[]>;
+
   /** Returns what ends it. */
   watch(watcher: Watcher): () => void;
 }

@@ -14,11 +14,13 @@ import {
   type JobQuery,
   type NameLimits,
   type NewJob,
+  type NodeFacts,
   type OpenJobs,
   type OpenState,
   type ScheduleQuery,
   StaleAttemptError,
   type StoredJob,
+  type StoredNode,
   type StoredSchedule,
   type Timeouts,
   type Transition,
@@ -38,6 +40,8 @@ import {
   withTimeouts,
 } from './jobFacts.ts';
 import { MemoryControls } from './memoryControls.ts';
+import { MemoryNodes } from './memoryNodes.ts';
+import { withRunning } from './nodeFacts.ts';
 import { isBefore, RankedQueue } from './rankedQueue.ts';
 
 type Row = { -readonly [K in keyof StoredJob]: StoredJob[K] } & {
@@ -87,6 +91,7 @@ export class MemoryEngine implements Engine {
   #attempts = 0;
   #lastPlace = 0;
   #watchers = new Set<Watcher>();
+  readonly #nodes = new MemoryNodes();
   #controls = new MemoryControls(() => {
     for (const watcher of this.#watchers) watcher.controlsChanged?.();
   });
@@ -414,6 +419,23 @@ export class MemoryEngine implements Engine {
 
   async pausedNames(): Promise<string[]> {
     return this.#controls.pausedNames();
+  }
+
+  async nodeSeen(node: NodeFacts, goneAfterMs: number, keptMs: number): Promise<void> {
+    this.#nodes.seen(this.#time().monotonic(), node, goneAfterMs, keptMs);
+  }
+
+  async removeNode(id: string): Promise<void> {
+    this.#nodes.remove(id);
+  }
+
+  async nodes(): Promise<StoredNode[]> {
+    const live = Map.groupBy(this.#live, ({ owner, name }) => JSON.stringify([owner, name]));
+    const held = [...live].map(([key, rows]) => {
+      const [owner, name] = JSON.parse(key) as [string, string];
+      return { owner, name, jobs: rows.length };
+    });
+    return withRunning(this.#nodes.all(this.#time().monotonic()), held);
   }
 
   watch(watcher: Watcher): () => void {

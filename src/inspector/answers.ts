@@ -1,10 +1,11 @@
 // What the server answers and tells, as it arrives in the page: made from the types that the server has, so that page.js,
 // which is checked against it, cannot part from them.
 
-import type { JobStatus, Stats } from '../index.ts';
+import type { JobStatus, NodeStatus, Stats } from '../index.ts';
 import type { DrawnChart } from './chartLayout.ts';
 import type { FeedFacts, LiveLine } from './feed.ts';
 import type { JobDetail } from './jobDetail.ts';
+import type { NodesAtWork } from './nodesAtWork.ts';
 import type { JobSummary, Queue } from './requests.ts';
 
 /** After JSON: a date is text. */
@@ -23,6 +24,8 @@ export type ToldFacts = Told<FeedFacts>;
 export type ToldQueue = Told<Queue>;
 export type ToldSummary = Told<JobSummary>;
 export type ToldStats = Told<Stats>;
+export type ToldNode = Told<NodeStatus>;
+export type ToldNodes = Told<NodesAtWork>;
 
 export interface ToldPage {
   readonly jobs: readonly ToldSummary[];
@@ -35,6 +38,7 @@ export interface Answers {
   chart: ToldChart;
   queue: ToldQueue;
   stats: ToldStats;
+  nodes: ToldNodes;
   [list: `jobs?${string}`]: ToldPage;
   [job: `jobs/${string}`]: ToldDetail;
 }

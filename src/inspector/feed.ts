@@ -18,6 +18,8 @@ export interface LiveLine {
   readonly name: string;
   readonly state: JobState;
   readonly attempt: number;
+  /** Which runs it. */
+  readonly node: string | null;
   readonly chunks: number;
   readonly items: number;
   readonly total: number | null;
@@ -40,6 +42,8 @@ export interface FeedFacts extends Facts {
   /** Wall ms. */
   readonly at: number;
   readonly limit: number;
+  /** The one whose page it is. */
+  readonly node: string;
   readonly transitions: readonly Came[];
 }
 
@@ -126,6 +130,7 @@ export class Feed {
     const facts = JSON.stringify({
       at: Date.now(),
       limit: this.#processor.maxConcurrentJobs,
+      node: this.#processor.nodeName,
       transitions: this.#transitions,
       ...this.#facts,
     } satisfies FeedFacts);
@@ -168,12 +173,13 @@ export class Feed {
   }
 }
 
-function lineOf(status: JobStatus): LiveLine {
+export function lineOf(status: JobStatus): LiveLine {
   const {
     id,
     name,
     state,
     attempt,
+    node,
     progress,
     startedAt,
     lastHeartbeat,
@@ -183,7 +189,7 @@ function lineOf(status: JobStatus): LiveLine {
     stop,
   } = status;
   return {
-    ...{ id, name, state, attempt, ...progress },
+    ...{ id, name, state, attempt, node, ...progress },
     startedAt: startedAt?.getTime() ?? null,
     heartbeatAt: lastHeartbeat?.getTime() ?? null,
     progressAt: lastProgress?.getTime() ?? null,

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { JobState, JobStatus, ListQuery, Stats } from '../index.ts';
 import { bodyOf } from './actBody.ts';
 import { type DetailSources, jobDetail } from './jobDetail.ts';
+import { NodesReader } from './nodesAtWork.ts';
 
 const longestMessage = 300;
 
@@ -26,15 +27,18 @@ export interface RequestSources extends DetailSources {
 
 export class Requests {
   readonly #sources: RequestSources;
+  readonly #nodes: NodesReader;
 
   constructor(sources: RequestSources) {
     this.#sources = sources;
+    this.#nodes = new NodesReader(sources.processor);
   }
 
   /** Null: nothing to be read is there. Throws JobNotFoundError, ConfigurationError, URIError. */
   async read(pathname: string, params: URLSearchParams): Promise<object | null> {
     if (pathname === '/queue') return this.#queue();
     if (pathname === '/stats') return this.#stats();
+    if (pathname === '/nodes') return this.#nodes.read();
     if (pathname === '/jobs') return this.#list(params);
     const id = /^\/jobs\/([^/]+)$/.exec(pathname)?.[1];
     return id === undefined ? null : jobDetail(decodeURIComponent(id), this.#sources);

@@ -461,6 +461,7 @@ export class LiveJobs {
         token,
         input: job.input,
         checkpoint: job.checkpoint,
+        chunksDone: job.chunks,
         chunkSize: job.settings.chunkSize,
         given: definition.given,
         trace: span.carrier,
@@ -496,7 +497,6 @@ export class LiveJobs {
         live.total = total;
         live.hasNews = true;
       },
-      chunksDone: job.chunks,
       launched: (handle) => {
         const live = this.#attempts.get(token);
         if (live !== undefined) live.handle = handle;

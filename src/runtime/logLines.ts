@@ -47,6 +47,16 @@ export function logQueueTooOld(log: Logger, { name, waiting, ageSeconds }: Queue
   );
 }
 
+export function logNodeLost(log: Logger, node: string, unseenMs: number, jobs: number): void {
+  const unseenSeconds = Math.round(unseenMs / 1000);
+  quietly(() =>
+    log.warn(
+      { node, unseenSeconds, jobs },
+      `node ${node} is gone, last seen ${unseenSeconds} s ago: ${jobs} of its job(s) were taken over here`,
+    ),
+  );
+}
+
 export function logSubmitted(log: Logger, { id, name }: StoredJob): void {
   quietly(() => log.debug({ jobId: id, job: name, state: 'queued' }, `job ${id} queued`));
 }

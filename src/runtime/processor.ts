@@ -8,8 +8,7 @@ import { v7 as uuid } from 'uuid';
 import type { Places } from '../actors/attempt.ts';
 import { Isolations } from '../actors/isolation/isolations.ts';
 import { isChunked } from '../actors/jobCode.ts';
-import { leaseTimes } from '../actors/leaseTimes.ts';
-import type { NewJob, StoredJob } from '../engines/engine.ts';
+import type { NewJob, NodeFacts, StoredJob } from '../engines/engine.ts';
 import type { InspectOptions, Inspector } from '../inspector/inspector.ts';
 import { type FinalState, isFinal, type JobState } from '../machines/states.ts';
 import type { Verdict } from '../machines/verdict.ts';
@@ -26,6 +25,7 @@ import { limitsOf } from './limits.ts';
 import { LiveJobs, type LiveRoot } from './liveJobs.ts';
 import { logQueueTooOld, logSubmitted } from './logLines.ts';
 import { LogTap } from './logTap.ts';
+import { type NodeStatus, newOwner, nodeStatusOf, Presence } from './nodes.ts';
 import { type ProcessorOptions, type ResolvedOptions, resolveOptions } from './processorOptions.ts';
 import { QueueWatch } from './queueWatch.ts';
 import { type ScheduleOptions, type ScheduleStatus, Schedules } from './schedules.ts';
@@ -37,6 +37,7 @@ import { definitionNamed, prepareJobs, type SubmitOptions, storing } from './sub
 import { Supervision } from './supervision.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { Ticks } from './ticks.ts';
+import { unstuckVersion } from './version.ts';
 import { ownPrefix } from './webhooks/webhooks.ts';
 
 /** What the file of a job imports, almost always. */
@@ -63,6 +64,8 @@ export interface Health {
  */
 export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implements AsyncDisposable {
   readonly maxConcurrentJobs: number;
+  /** What it is called among those on its engine. */
+  readonly nodeName: string;
   /** The processor's own defaults; a job may have others. */
   readonly chunkSize: number;
   readonly jobTimeoutSeconds: number;
@@ -76,7 +79,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
 
   readonly #options: ResolvedOptions;
   readonly #places: Places;
-  readonly #owner = `${hostname()}:${process.pid}:${uuid()}`;
+  readonly #owner: string;
   readonly #live: LiveJobs;
   readonly #acts: Acts;
   readonly #schedules: Schedules;
@@ -90,6 +93,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** Inspectors that are open. */
   readonly #atStop = new Set<() => Promise<void>>();
   #supervision: Supervision | null = null;
+  #presence: Presence | null = null;
   #stopping: Promise<void> | null = null;
 
   /** Throws ConfigurationError, which names the option, what was expected and what came. */
@@ -100,6 +104,8 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     const { clock, random, engine, logger, jobs, webhooks, telemetry, settings, environment } = this.#options;
     const defaults = resolveSettings([settings, environment], { chunked: true, isolation: 'process' });
     this.maxConcurrentJobs = this.#options.maxConcurrentJobs;
+    this.nodeName = this.#options.nodeName;
+    this.#owner = newOwner(this.nodeName);
     this.chunkSize = defaults.chunkSize;
     this.jobTimeoutSeconds = defaults.jobTimeoutSeconds;
     this.#places = this.#options.places ?? new Isolations(this.#options.spares, library);
@@ -109,17 +115,17 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       engine,
       now: () => clock.now(),
       openJobs: () => engine.openJobs(),
+      nodes: () => engine.nodes(),
       slots: () => this.#slots(),
       signAges: () => this.#live.signAges(),
       unconfirmed: () => this.#live.unconfirmed().map(({ name }) => name),
     });
     this.#door = new EngineDoor({ engine, clock, prepare: () => this.#telemetry.open() });
     const traces = () => this.#telemetry.traces;
-    const lease = leaseTimes(this.#options.leaseSeconds);
     this.#live = new LiveJobs({
       engine,
       clock,
-      lease,
+      lease: this.#options.lease,
       observer: this.#telemetry.metrics,
       random,
       logger: jobLogger,
@@ -202,7 +208,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     // An SDK may have been registered since.
     await this.#telemetry.open();
     if (this.#supervision !== null || this.#stopping !== null) return this;
-    const { clock, logger, jobs, webhooks } = this.#options;
+    const { clock, logger, jobs, webhooks, lease } = this.#options;
     const names = [...jobs.keys()];
     const deliveries = [...webhooks.definitions.keys()];
     const submitted = (job: StoredJob) => this.#submitted([job]);
@@ -229,7 +235,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
               },
             ]),
       ],
-      lease: leaseTimes(this.#options.leaseSeconds),
+      lease,
       queueWatch: new QueueWatch({
         engine,
         clock,
@@ -248,6 +254,13 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     });
     this.#places.prepare(new Set([...jobs.values()].map(isolationOf)));
     this.#supervision.start();
+    const self = {
+      ...{ id: this.#owner, name: this.nodeName, host: hostname(), pid: process.pid },
+      ...{ version: unstuckVersion(), startedAt: clock.now(), jobs: names },
+    };
+    const facts = async () => ({ ...self, ...(await this.#nodeFacts()) });
+    this.#presence = new Presence({ engine, clock, leaseMs: lease.leaseMs, facts });
+    this.#presence.start();
     return this;
   }
 
@@ -257,7 +270,9 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
    */
   async drain({ graceSeconds = Infinity }: { graceSeconds?: number } = {}): Promise<void> {
     checkNumber('graceSeconds', graceSeconds, 'seconds, 0 or more', (n) => n >= 0);
-    await this.#supervision?.drain(graceSeconds * 1000);
+    const draining = this.#supervision?.drain(graceSeconds * 1000);
+    this.#presence?.tell();
+    await draining;
   }
 
   /** Hands back what runs and closes everything: no process, timer or handle is left. */
@@ -270,6 +285,7 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
     await this.drain({ graceSeconds: 0 });
     await Promise.all([...this.#atStop].map((end) => end()));
     this.#supervision?.stop();
+    await this.#presence?.stop(this.#owner);
     this.#live.stop();
     await this.#places.close();
     this.#telemetry.close();
@@ -396,6 +412,15 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
   /** How the whole engine stands: jobs by state, the queue, and what ended in the last hour. */
   async stats(): Promise<Stats> {
     return statsOf(await this.#door.open(), this.#options.clock.now());
+  }
+
+  /** The processors at work on the engine, in all processes, and those that are gone since a day ago or less; by name. */
+  async nodes(): Promise<NodeStatus[]> {
+    const engine = await this.#door.open();
+    // Who has just started is among them.
+    await this.#presence?.told();
+    const found = await engine.nodes();
+    return found.map((node) => nodeStatusOf(node, this.#options.clock.now()));
   }
 
   /** Submits a final job again, as a new job that names the old. */
@@ -597,6 +622,16 @@ export class JobProcessor<J extends Jobs> extends EventEmitter<JobEvents> implem
       logSubmitted(this.#options.logger, job);
       this.#announce('queued', () => statusOf(job));
     }
+  }
+
+  async #nodeFacts(): Promise<Pick<NodeFacts, 'isDraining' | 'slots' | 'health' | 'lastFailure'>> {
+    const { used, unconfirmed } = this.#heldSlots();
+    return {
+      isDraining: this.#supervision?.isDraining === true,
+      slots: { max: this.maxConcurrentJobs, used, unconfirmed },
+      health: await this.health(),
+      lastFailure: this.#supervision?.lastFailure ?? null,
+    };
   }
 
   #slots() {

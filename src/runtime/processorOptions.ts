@@ -4,6 +4,7 @@ import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { type Logger, pino } from 'pino';
 import type { Places } from '../actors/attempt.ts';
 import { isChunked } from '../actors/jobCode.ts';
+import { type LeaseTimes, leaseTimes } from '../actors/leaseTimes.ts';
 import { systemClock } from '../actors/systemClock.ts';
 import type { Clock } from '../engines/clock.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -13,6 +14,7 @@ import { SqliteEngine } from '../engines/sqlite/sqlite.ts';
 import { type AnyDefinition, checkMemoryLimit, isolationOf, type Jobs } from './definitions.ts';
 import { ConfigurationError, describeValue } from './errors.ts';
 import { checkLimits } from './limits.ts';
+import { defaultNodeName, isNodeName, nodeNameExpected } from './nodes.ts';
 import {
   checkKnown,
   checkSettings,
@@ -53,6 +55,8 @@ export interface ProcessorOptions<J extends Jobs> extends JobSettings {
   durability?: 'full' | 'normal';
   /** The jobs this processor knows, by name. */
   jobs: J;
+  /** What this processor is called among those on its engine: 1 to 100 characters, none of them a control character. Default: host name and process id. */
+  nodeName?: string;
   /** Attempts alive at once, at least 1. Default 10. */
   maxConcurrentJobs?: number;
   /**
@@ -99,6 +103,8 @@ export interface ResolvedOptions extends Readonly<ProcessorNumbers> {
   readonly engine: Engine;
   readonly jobs: ReadonlyMap<string, AnyDefinition>;
   readonly webhooks: Webhooks;
+  readonly nodeName: string;
+  readonly lease: LeaseTimes;
   readonly onSlotsLost: 'stay' | 'exit';
   readonly logger: Logger;
   readonly telemetry: TelemetryOptions | false;
@@ -118,6 +124,7 @@ export function resolveOptions(
     engine,
     durability,
     jobs,
+    nodeName = defaultNodeName,
     maxConcurrentJobs,
     spares,
     onSlotsLost = 'stay',
@@ -138,6 +145,7 @@ export function resolveOptions(
     'engine',
     'durability',
     'jobs',
+    'nodeName',
     ...processorNumbers.map(({ name }) => name),
     'onSlotsLost',
     'webhooks',
@@ -161,6 +169,7 @@ export function resolveOptions(
   if (onSlotsLost !== 'stay' && onSlotsLost !== 'exit') {
     throw new ConfigurationError('onSlotsLost', "'stay' or 'exit'", describeValue(onSlotsLost));
   }
+  checkNodeName(nodeName);
   checkSettings(settings);
   if (logger !== undefined && typeof logger.child !== 'function') {
     throw new ConfigurationError('logger', 'a pino logger', describeValue(logger));
@@ -171,7 +180,9 @@ export function resolveOptions(
     engine: openable(engine, durability),
     jobs: registry,
     webhooks: new Webhooks(checkTargets(webhooks, [...registry.keys()]), time),
+    nodeName,
     ...numbers,
+    lease: leaseTimes(numbers.leaseSeconds),
     onSlotsLost,
     logger: logger ?? pino({ name: 'unstuck' }),
     telemetry: checkTelemetry(telemetry),
@@ -189,6 +200,11 @@ export function settingsFor(options: ResolvedOptions, definition: AnyDefinition,
     chunked: isChunked(definition),
     isolation: isolationOf(definition),
   });
+}
+
+function checkNodeName(name: unknown): void {
+  if (isNodeName(name)) return;
+  throw new ConfigurationError('nodeName', nodeNameExpected, describeValue(name));
 }
 
 function checkTelemetry(telemetry: unknown = {}): TelemetryOptions | false {

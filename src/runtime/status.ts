@@ -4,6 +4,7 @@ import type { StoredJob } from '../engines/engine.ts';
 import type { StopRecord } from '../machines/ladder.ts';
 import { isAtRest, type JobState, type TimeoutKind } from '../machines/states.ts';
 import type { StoredFailure } from '../machines/verdict.ts';
+import { nodeOf } from './nodes.ts';
 import type { QueueAge } from './webhooks/notification.ts';
 
 /** A job as people and programs see it. Dates are wall time. */
@@ -14,6 +15,8 @@ export interface JobStatus {
   /** The live attempt, else the last; 0 before the first. */
   readonly attempt: number;
   readonly maxAttempts: number;
+  /** Which node runs it, by its name: of a live job. Null: none does. */
+  readonly node: string | null;
   readonly progress: {
     /** Chunks whose checkpoint is durable. */
     readonly chunks: number;
@@ -85,6 +88,7 @@ export function statusOf(job: StoredJob, live?: LiveView): JobStatus {
     state: live?.state ?? job.state,
     attempt: job.attempt,
     maxAttempts: job.settings.retry.maxAttempts,
+    node: job.owner === null ? null : nodeOf(job.owner),
     progress: { chunks: job.chunks, items: job.items, total: live?.total ?? job.total },
     submittedAt: new Date(job.submittedAt),
     startedAt: toDate(job.startedAt),

@@ -18,6 +18,7 @@ import type { RootActor } from './inspection.ts';
 import type { JobObserver } from './jobObserver.ts';
 import type { LiveJobs } from './liveJobs.ts';
 import { logFound } from './logLines.ts';
+import { tellLostNodes } from './nodes.ts';
 import { PausedNames } from './pausedNames.ts';
 import type { QueueWatch } from './queueWatch.ts';
 import { SlotPool, type SlotPoolOptions } from './slotPool.ts';
@@ -70,6 +71,8 @@ export class Supervision {
   #isHandingBack = false;
   /** The last failure of the engine, until it answers again. */
   engineFailure: Error | null = null;
+  /** The same, kept. Wall ms. */
+  lastFailure: { at: number; message: string } | null = null;
 
   constructor(options: SupervisionOptions) {
     this.#options = options;
@@ -350,11 +353,16 @@ export class Supervision {
 
   /** Jobs of owners that are gone go back to the queue, or where they were being sent. */
   async #recover(): Promise<void> {
-    const { engine, live, acts } = this.#options;
+    const { engine, live, acts, logger } = this.#options;
     const lost = (await engine.lapsed()).filter(
       ({ id }) => !live.has(id) && !this.#pools.some((pool) => pool.has(id)),
     );
     const outcomes = await Promise.allSettled(lost.map((job) => acts.recover(job)));
+    await tellLostNodes(
+      engine,
+      logger,
+      lost.filter((_, n) => outcomes[n]?.status === 'fulfilled'),
+    );
     for (const outcome of outcomes) {
       // Stale: another processor was quicker, or its owner came back.
       if (outcome.status === 'rejected' && !(outcome.reason instanceof StaleAttemptError))
@@ -405,5 +413,6 @@ export class Supervision {
 
   engineFailed(error: unknown): void {
     this.engineFailure = error instanceof Error ? error : new Error(String(error));
+    this.lastFailure = { at: this.#options.clock.now(), message: this.engineFailure.message };
   }
 }

@@ -55,7 +55,7 @@ function start(url: string, stays = false, trace: string | null = null, logLevel
     beatMs: 1000,
     logLevel,
     stays,
-    attempt: { ...attempt, chunkSize: 1, trace },
+    attempt: { ...attempt, chunksDone: 0, chunkSize: 1, trace },
   });
 }
 

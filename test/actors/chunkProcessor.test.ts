@@ -58,8 +58,7 @@ beforeEach(() => {
 /** In the place of a job's chart. */
 function begin(launch = runs) {
   const live = {
-    start: { jobId: 'job' },
-    chunksDone: 4,
+    start: { jobId: 'job', chunksDone: 4 },
     launch,
     launched: (given: AttemptHandle) => life.push(given),
     started: (group: ProcessGroup) => told.push(`started ${group.pid}`),

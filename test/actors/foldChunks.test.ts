@@ -12,6 +12,7 @@ const start: AttemptStart = {
   token: 'token',
   input: '[[1,2],[],[3]]',
   checkpoint: null,
+  chunksDone: 3,
   chunkSize: 2,
   trace: null,
 };

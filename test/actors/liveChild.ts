@@ -52,7 +52,7 @@ export class LiveChild {
       beatMs: 100,
       logLevel: 'info',
       stays,
-      attempt: { ...attempt, chunkSize: 1, trace: null },
+      attempt: { ...attempt, chunksDone: 0, chunkSize: 1, trace: null },
     });
     return this;
   }

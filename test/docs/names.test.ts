@@ -10,7 +10,7 @@ const texts = allPages()
   .map((path) => readFileSync(join(root, path), 'utf8'));
 const words = new Set(texts.flatMap((text) => text.match(/\w+/g) ?? []));
 
-test.each(['src/index.ts', 'src/reconciliation/index.ts', 'src/testing/index.ts'])(
+test.each(['src/index.ts', 'src/postgres/index.ts', 'src/reconciliation/index.ts', 'src/testing/index.ts'])(
   'each name that %s exports stands in a page',
   (file) => {
     const source = readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');

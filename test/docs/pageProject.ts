@@ -46,6 +46,7 @@ export function makeProject(folder: string): void {
   mkdirSync(join(modules, 'unstuck'));
   const exports = {
     '.': './src/index.ts',
+    './postgres': './src/postgres/index.ts',
     './reconciliation': './src/reconciliation/index.ts',
     './testing': './src/testing/index.ts',
     './testing/vitest': './src/testing/vitest.ts',

@@ -6,6 +6,7 @@ import {
   type Engine,
   type FrozenSettings,
   type NewJob,
+  type NodeFacts,
   StaleAttemptError,
   type StoredJob,
   type StoredSchedule,
@@ -893,6 +894,74 @@ export function engineContract(name: string, create: () => Engine): void {
         expect(told).toBe(3);
         await engine.setPaused('sum', false);
         expect(told).toBe(4);
+      });
+    });
+
+    describe('a node', () => {
+      const node = (more: Partial<NodeFacts> = {}): NodeFacts => ({
+        ...{ id: 'me', name: 'web-1', host: 'rack', pid: 7, version: '1.0.0', startedAt: clock.now() },
+        isDraining: false,
+        slots: { max: 10, used: 1, unconfirmed: 0 },
+        jobs: ['sum', 'other'],
+        health: { status: 'degraded', reasons: ['\u0000"it" is\n'] },
+        lastFailure: { at: clock.now() - 1, message: 'gone away' },
+        ...more,
+      });
+      const day = 24 * 3600_000;
+      const seen = (more: Partial<NodeFacts> = {}, goneAfterMs = 12_000) =>
+        engine.nodeSeen(node(more), goneAfterMs, day);
+      const names = async () => (await engine.nodes()).map(({ name }) => name);
+
+      test('is told to the letter, as it last told of itself', async () => {
+        expect(await engine.nodes()).toEqual([]);
+        await seen();
+        expect(await engine.nodes()).toEqual([{ ...node(), unseenMs: 0, isGone: false, running: [] }]);
+        const later = { isDraining: true, lastFailure: null, slots: { max: 10, used: 0, unconfirmed: 2 } };
+        await seen(later);
+        expect(await engine.nodes()).toEqual([{ ...node(later), unseenMs: 0, isGone: false, running: [] }]);
+      });
+
+      test('has what it runs, by name, as long as it does', async () => {
+        await seen();
+        await seen({ id: 'other', name: 'web-2' });
+        for (const name of ['sum', 'sum', 'other', 'sum']) await submit({ name });
+        const jobs = await engine.claim({
+          ...{ owner: 'me', limit: 9, ahead: 0, names: ['sum', 'other'], leaseMs: 15_000 },
+        });
+        const running = async () => (await engine.nodes()).map((each) => each.running);
+        const other = { name: 'other', jobs: 1 };
+        expect(await running()).toEqual([[other, { name: 'sum', jobs: 3 }], []]);
+        const [first, second] = jobs.filter(({ name }) => name === 'sum');
+        await engine.settle(first!.id, first!.token, verdict('completed'));
+        await engine.adopt(second!.id, second!.token as string, 'other', 15_000);
+        expect(await running()).toEqual([[other, { name: 'sum', jobs: 1 }], [{ name: 'sum', jobs: 1 }]]);
+      });
+
+      test('that is not seen for as long as it said is gone, and back when it is', async () => {
+        await seen();
+        await seen({ id: 'other', name: 'web-2' }, 60_000);
+        await clock.advance(11.999);
+        expect(await engine.nodes()).toMatchObject([{ isGone: false, unseenMs: 11_999 }, { isGone: false }]);
+        await clock.advance(0.001);
+        expect(await engine.nodes()).toMatchObject([{ isGone: true, unseenMs: 12_000 }, { isGone: false }]);
+        await seen();
+        expect(await engine.nodes()).toMatchObject([{ isGone: false, unseenMs: 0 }, { isGone: false }]);
+      });
+
+      test('is no more when it has stopped, or was gone for long and another was seen', async () => {
+        await seen({ id: 'b', name: 'web-2' });
+        await seen({ id: 'a' });
+        await seen({ id: 'c', name: 'web-3' });
+        expect(await names()).toEqual(['web-1', 'web-2', 'web-3']);
+        await engine.removeNode('b');
+        await engine.removeNode('b');
+        expect(await names()).toEqual(['web-1', 'web-3']);
+        await clock.advance(day / 1000);
+        await seen({ id: 'd', name: 'web-4' });
+        expect(await names()).toEqual(['web-1', 'web-3', 'web-4']);
+        await clock.advance(0.001);
+        await seen({ id: 'd', name: 'web-4' });
+        expect(await names()).toEqual(['web-4']);
       });
     });
 

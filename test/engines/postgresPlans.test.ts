@@ -11,6 +11,7 @@ import { claim } from '../../src/engines/postgres/claims.ts';
 import { planning } from '../../src/engines/postgres/connections.ts';
 import { JobQueries, queueFirst } from '../../src/engines/postgres/jobQueries.ts';
 import { nextStartIn, ripening } from '../../src/engines/postgres/limits.ts';
+import { nodes } from '../../src/engines/postgres/nodes.ts';
 import { PostgresEngine } from '../../src/engines/postgres/postgres.ts';
 import { submit } from '../../src/engines/postgres/submissions.ts';
 import { type Query, Transaction } from '../../src/engines/postgres/transaction.ts';
@@ -136,6 +137,7 @@ describe.skipIf(!(await isPostgresThere()))(`plans of ${postgresUrl}`, () => {
         await queries.lapsed(null);
         await queries.isAnyRipe(null);
         await nextStartIn(query, `"${schema}"`, null, limits);
+        await nodes(query, `"${schema}"`, null);
         await client.query('ROLLBACK');
         expect(looked).toBeGreaterThan(50);
       });

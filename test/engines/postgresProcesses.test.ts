@@ -70,7 +70,15 @@ describe.skipIf(!(await isPostgresThere()))(`processes on ${postgresUrl}`, () =>
     first.process.kill('SIGKILL');
     await using second = worker();
     await second.says('started');
+    while ((await client.nodes()).length < 2) await wait(10);
+    const names = (await client.nodes()).map(({ name, pid }) => [name, pid]);
+    expect(names.map(([, pid]) => pid).sort()).toEqual([first.process.pid, second.process.pid].sort());
+    const ofFirst = names.find(([, pid]) => pid === first.process.pid)?.[0];
+    expect((await job.status()).node).toBe(ofFirst);
     expect(await job.result()).toBe(780);
+    expect((await client.nodes()).find(({ name }) => name === ofFirst)).toMatchObject({
+      ...{ state: 'gone', running: [] },
+    });
     const { history, attempt } = await job.status();
     expect(history.map(({ state, reason }) => reason ?? state)).toEqual([
       ...['queued', 'running', 'its owner is gone', 'running', 'completed'],

@@ -62,7 +62,7 @@ describe.skipIf(!hasBrowser)('a thousand live jobs', () => {
     // A quarter on a quiet machine of two cores, what it draws included; a machine may be three times slower.
     expect(await busyShare(page, session, 6000)).toBeLessThan(0.85);
     expect(await messagesASecond(inspector.url as string)).toBeLessThan(10);
-    for (const name of ['Chart', 'Jobs', 'Health', 'Now'])
+    for (const name of ['Nodes', 'Chart', 'Jobs', 'Health', 'Now'])
       await page.getByRole('button', { name, exact: true }).click();
     await page
       .getByText(/last heartbeat .* ago/)

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineChunkedJob, defineJob, JobProcessor } from '../../src/index.ts';
 import type { Inspector } from '../../src/inspector/inspector.ts';
 import { hasBrowser, OpenBrowser } from '../support/browser.ts';
@@ -39,6 +40,7 @@ describe.skipIf(!hasBrowser)('the live page', () => {
   let browser: OpenBrowser;
   let processor: JobProcessor<typeof jobs>;
   let inspector: Inspector;
+  let engine: MemoryEngine;
   let log: CapturedLog;
   let page: Page;
   const open = async (at: Page, withToken = true) => {
@@ -51,9 +53,11 @@ describe.skipIf(!hasBrowser)('the live page', () => {
   afterAll(() => browser[Symbol.asyncDispose]());
   beforeEach(async () => {
     log = capturedLog();
+    engine = new MemoryEngine();
     processor = await new JobProcessor({
-      engine: 'memory',
+      engine,
       jobs,
+      nodeName: 'web-1',
       logger: log.logger,
       maxConcurrentJobs: 2,
       graceSeconds: 0.5,
@@ -189,6 +193,54 @@ describe.skipIf(!hasBrowser)('the live page', () => {
     await page.getByRole('definition').filter({ hasText: 'job: 1' }).waitFor();
   });
 
+  test('which node runs what is seen from any of them: what is alive elsewhere, and which are gone', async () => {
+    const other = await new JobProcessor({
+      ...{ engine, jobs: { elsewhere: jobs.steps }, nodeName: 'web-2', logger: log.logger },
+    }).start();
+    const gone = { id: 'g', name: 'web-<b>3</b>', host: 'rack', pid: 7, version: '0.0.1', isDraining: false };
+    const lastFailure = { at: Date.now(), message: 'no way to it' };
+    await engine.nodeSeen(
+      {
+        ...{ ...gone, lastFailure, jobs: [], startedAt: 0, slots: { max: 9, used: 1, unconfirmed: 1 } },
+        health: { status: 'ok', reasons: [] },
+      },
+      0,
+      60_000,
+    );
+    const here = await processor.submit('hold', null);
+    const job = await other.submit('elsewhere', 1000);
+    await open(page);
+    await page.getByText('1 alive, 2 slots on web-1').waitFor();
+    await view('Nodes');
+    const node = (name: string) => page.getByRole('region', { name: `node ${name}` });
+    await node('web-1').getByRole('button', { name: here.id }).waitFor();
+    await node('web-1')
+      .getByText(/1 of 2 slots · hold 1 · /)
+      .waitFor();
+    await node('web-3').waitFor({ state: 'detached' });
+    const third = node(gone.name);
+    await third.getByText('gone', { exact: true }).waitFor();
+    await third.getByText(/2 of 9 slots · runs nothing · rack, process 7, Unstuck 0\.0\.1/).waitFor();
+    await third.getByText(/its engine failed .* ago: no way to it/).waitFor();
+    // Read again and again, as stored: its chunks are seen to go on.
+    const lane = node('web-2').getByRole('listitem').filter({ hasText: job.id });
+    await lane.getByText(/running · for .* · attempt 1 · [1-9]\d? chunks .* last heartbeat/).waitFor();
+    await lane.getByText(/ [1-9]\d\d? chunks/).waitFor();
+    const chunks = async () => Number(/(\d+) chunks/.exec((await lane.textContent()) ?? '')?.[1]);
+    const before = await chunks();
+    await expect.poll(chunks, { timeout: 10_000 }).toBeGreaterThan(before);
+    await lane.getByRole('button').click();
+    await page
+      .getByRole('definition')
+      .filter({ hasText: /^web-2$/ })
+      .waitFor();
+    const stopped = other.stop();
+    await view('Nodes');
+    await node('web-2').waitFor({ state: 'detached', timeout: 15_000 });
+    await stopped;
+    expect((await (await processor.get(job.id)).status()).node).not.toBe('web-2');
+  });
+
   test('a list goes on page by page, and filters on the server', async () => {
     await processor.submitMany('steps', Array<number>(120).fill(0));
     await open(page);
@@ -237,7 +289,7 @@ describe.skipIf(!hasBrowser)('the live page', () => {
       // The page's own rules allow no foreign script: axe is let in for this one.
       const looked = await browser.page({ ...look, bypassCSP: true });
       await open(looked);
-      for (const name of ['Now', 'Chart', 'Jobs', 'Health', 'job']) {
+      for (const name of ['Now', 'Nodes', 'Chart', 'Jobs', 'Health', 'job']) {
         if (name === 'job') {
           await looked.getByRole('button', { name: 'Jobs', exact: true }).click();
           await looked.getByRole('button', { name: done.id }).click();

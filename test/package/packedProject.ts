@@ -101,6 +101,28 @@ runtime.fault('hangs');
   );
   write('testing.cjs', required(inFunction(inTest)));
 
+  // Its types need no package beside ours.
+  write(
+    'checkedPostgres.ts',
+    `import { defineChunkedJob } from 'unstuck';
+import { inTransaction } from 'unstuck/postgres';
+
+defineChunkedJob({
+  start: { done: 0 },
+  chunks: (ids: number[]) => [ids],
+  process: inTransaction(async (ids, { checkpoint, append }, sql) => {
+    const { rows } = await sql.query<{ id: number }>('SELECT $1::int AS id', [ids[0]]);
+    append(...rows);
+    // @ts-expect-error: ids are numbers
+    ids satisfies string[];
+    return { done: checkpoint.done + rows.length };
+  }),
+});
+// @ts-expect-error: no such checkpoint
+defineChunkedJob({ start: { done: 0 }, chunks: (ids: number[]) => [ids], process: inTransaction(async () => ({ did: 1 })) });
+`,
+  );
+
   const compilerOptions = {
     target: 'es2023',
     lib: ['es2024', 'esnext.disposable', 'esnext.iterator'],

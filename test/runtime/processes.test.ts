@@ -194,7 +194,7 @@ test('an attempt beats at the pace of its new timeout', async () => {
   };
   const start = { jobId: 'j', name: 'ways', attempt: 1, token: 't', input: '"never"', checkpoint: null };
   const spec = {
-    start: { ...start, chunkSize: 1, trace: null },
+    start: { ...start, chunksDone: 0, chunkSize: 1, trace: null },
     code: ways,
     module: new URL('../fixtures/ways.ts', import.meta.url).href,
     beatMs: 3_600_000,

@@ -1,14 +1,15 @@
-// npm run simulate -- --seeds N [--from S] [--engine memory|sqlite] [--workers N] [--json]: many seeds, and 1 as exit code where one fails.
+// npm run simulate -- --seeds N [--from S] [--engine memory|sqlite|postgres] [--workers N] [--json]: many seeds, and 1 as exit code where one fails.
 // npm run simulate -- --seed N: the history of one; where it fails, the shortest history that fails in the same way.
 
+import { isPostgresThere, postgresUrl } from '../engines/postgresServer.ts';
 import { flagsOf, refuse } from '../support/flags.ts';
-import { type EngineName, planOf } from './plan.ts';
+import { engineNames, planOf } from './plan.ts';
 import { noSums, type Sums, simulateRange, simulateShared } from './range.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
 
-const usage = `npm run simulate -- [--seeds 200] [--from 1] [--engine memory|sqlite] [--workers 2] [--json]
-npm run simulate -- --seed 7 [--engine memory|sqlite]`;
+const usage = `npm run simulate -- [--seeds 200] [--from 1] [--engine memory|sqlite|postgres] [--workers 2] [--json]
+npm run simulate -- --seed 7 [--engine memory|sqlite|postgres]`;
 
 function whole(name: string, given: string | undefined, fallback: number): number {
   const number = Number(given ?? fallback);
@@ -30,9 +31,11 @@ const values = flagsOf(usage, {
   engine: { type: 'string', default: 'memory' },
   json: { type: 'boolean' },
 });
-if (values.engine !== 'memory' && values.engine !== 'sqlite')
-  refuse(`simulate: expected memory or sqlite for --engine, got ${values.engine}`, usage);
-const engine: EngineName = values.engine;
+const engine =
+  engineNames.find((name) => name === values.engine) ??
+  refuse(`simulate: expected ${engineNames.join(', ')} for --engine, got ${values.engine}`, usage);
+if (engine === 'postgres' && !(await isPostgresThere()))
+  refuse(`simulate: no PostgreSQL at ${postgresUrl}. Set UNSTUCK_POSTGRES to the URL of one.`, usage);
 const chosen = engine === 'memory' ? '' : ` --engine ${engine}`;
 process.exit(values.seed === undefined ? await many() : await one(whole('seed', values.seed, 1)));
 

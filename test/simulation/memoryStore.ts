@@ -8,9 +8,9 @@ import { carryOut, type News, type Server, type Store, type StoreWitness } from 
 import type { Timeline } from './timeline.ts';
 import type { Answered } from './witness.ts';
 
-const reads = new Set([
+export const reads: ReadonlySet<string> = new Set([
   ...['get', 'list', 'queue', 'count', 'countEnded', 'oldestWaiting', 'openJobs', 'rows'],
-  ...['due', 'nextDueAt', 'nextStartAt', 'lapsed', 'schedules', 'pausedNames'],
+  ...['due', 'nextDueAt', 'nextStartAt', 'lapsed', 'schedules', 'pausedNames', 'nodes'],
 ]);
 
 export interface MemoryStoreOptions {

@@ -40,7 +40,8 @@ export type NameActPlan = When &
 
 export type ActPlan = JobActPlan | NameActPlan;
 
-export type EngineName = 'memory' | 'sqlite';
+export const engineNames = ['memory', 'sqlite', 'postgres'] as const;
+export type EngineName = (typeof engineNames)[number];
 
 export interface Plan {
   readonly seed: number;

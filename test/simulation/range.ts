@@ -1,7 +1,7 @@
 // Many seeds, one after the other or shared out among processes of this machine: their sums, and which of them failed.
 
 import { fork } from 'node:child_process';
-import { type EngineName, planOf } from './plan.ts';
+import { type EngineName, engineNames, planOf } from './plan.ts';
 import { simulate } from './simulation.ts';
 import type { Violation } from './witness.ts';
 
@@ -52,7 +52,7 @@ export async function simulateShared(
     const child = fork(import.meta.filename, [String(from + index), String(to), String(workers), engine]);
     child.on('message', (sums: Sums) => {
       parts.set(index, sums);
-      if (!told(total())) child.kill();
+      if (!told(total()) && !child.killed) child.kill();
     });
     return new Promise<void>((resolve, reject) => {
       child.on('exit', (code, signal) =>
@@ -75,8 +75,14 @@ function add(sums: Sums, { seeds, steps, faults }: Omit<Sums, 'failures'> & { fa
 const isWorker = process.argv[1] === import.meta.filename && process.send !== undefined;
 if (isWorker) {
   const [from = 1, to = 1, stride = 1] = process.argv.slice(2, 5).map(Number);
-  const engine = process.argv[5] === 'sqlite' ? 'sqlite' : 'memory';
+  const engine = engineNames.find((name) => name === process.argv[5]);
+  let isOver = false;
   process.on('SIGINT', () => {});
-  await simulateRange({ from, to, stride, engine }, (sums) => process.send?.(sums) ?? false);
+  // What a seed has on a server is removed at its end.
+  process.on('SIGTERM', () => {
+    isOver = true;
+  });
+  const told = (sums: Sums) => process.send?.(sums) === true && !isOver;
+  await simulateRange({ from, to, stride, engine }, told);
   process.exit(0);
 }

@@ -13,6 +13,7 @@ import { Life, type Wall } from './life.ts';
 import { MemoryStore } from './memoryStore.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
+import { PostgresStore } from './postgresStore.ts';
 import { slotProbe } from './slotProbe.ts';
 import { SqliteStore } from './sqliteStore.ts';
 import type { Store } from './store.ts';
@@ -102,7 +103,7 @@ class Simulation {
     } finally {
       await this.#timeline.turn();
       this.#timeline.release();
-      this.#store?.close();
+      await this.#store?.close();
       process.off('unhandledRejection', thrown);
     }
     return {
@@ -115,7 +116,7 @@ class Simulation {
   }
 
   async #begin(): Promise<void> {
-    this.#store = this.#openStore();
+    this.#store = await this.#openStore();
     this.#witness.store = this.#store;
     for (const { index } of this.#plan.nodes) {
       this.#restart(index);
@@ -135,9 +136,15 @@ class Simulation {
     pulse();
   }
 
-  #openStore(): Store {
+  async #openStore(): Promise<Store> {
     const parts = { timeline: this.#timeline, network: this.#network, witness: this.#witness };
     if (this.#plan.engine === 'sqlite') return new SqliteStore({ ...parts, seed: this.#plan.seed });
+    if (this.#plan.engine === 'postgres')
+      return PostgresStore.open({
+        ...{ ...parts, seed: this.#plan.seed, clock: this.#machine.clock },
+        altered: (engine) => this.#altered.engine?.(engine) ?? engine,
+        failed: (error) => this.#witness.broken('the server carries out what it is asked', error.message),
+      });
     const memory: Engine = new MemoryEngine();
     const engine = this.#altered.engine?.(memory) ?? memory;
     return new MemoryStore({ ...parts, engine, clock: this.#machine.clock });

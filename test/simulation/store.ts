@@ -13,7 +13,7 @@ export interface Store {
   serverFor(life: Life, threads: Life): Server;
   get(id: string): Promise<StoredJob | null>;
   rows(id: string): AsyncIterable<string> | Iterable<string>;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 export interface Server {

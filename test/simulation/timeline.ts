@@ -22,6 +22,9 @@ export class Timeline {
   #order = 0;
   #heap: Happening[] = [];
   #turns: (() => void)[] = [];
+  /** How much goes on outside of this time. */
+  #outside = 0;
+  #wake = () => {};
   readonly #setImmediate = globalThis.setImmediate;
   readonly #clearImmediate = globalThis.clearImmediate;
 
@@ -30,6 +33,7 @@ export class Timeline {
     globalThis.setImmediate = ((callback: (...args: unknown[]) => void, ...args: unknown[]) => {
       const turn = () => callback(...args);
       this.#turns.push(turn);
+      this.#wake();
       return turn;
     }) as unknown as typeof setImmediate;
     globalThis.clearImmediate = ((turn: unknown) => {
@@ -70,7 +74,28 @@ export class Timeline {
     }
   }
 
+  /** Real input and output, say: no step is over before it is. */
+  outside(work: Promise<unknown>): void {
+    this.#outside += 1;
+    const done = () => {
+      this.#outside -= 1;
+      this.#wake();
+    };
+    work.then(done, done);
+  }
+
   async settle(): Promise<void> {
+    for (;;) {
+      await this.#drain();
+      if (this.#turns.length > 0) continue;
+      if (this.#outside === 0) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async #drain(): Promise<void> {
     await promises();
     for (let turn = 0; this.#turns.length > 0; turn += 1) {
       if (turn > mostTurns) throw new Error('the event loop turned 5000 times without waiting for anything');

@@ -146,6 +146,7 @@ test('what stands is told: jobs, the queue, silence, slots, and what could not b
   expect(valuesIn(instruments.slots, attribute.slot)).toEqual({ free: 3, used: 1, unconfirmed: 1 });
   expect(valuesIn(instruments.unconfirmed, attribute.job)).toEqual({ stubborn: 1 });
   expect(valuesIn(instruments.engineUp)).toEqual({ '': 1 });
+  expect(valuesIn(instruments.nodes, attribute.node)).toEqual({ running: 1 });
 });
 
 test('the sweeps of the monitor are measured', () => {

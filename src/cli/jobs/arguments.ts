@@ -2,6 +2,7 @@
 // own error, which names the option.
 
 import { InvalidArgumentError } from 'commander';
+import { isNodeName, nodeNameExpected } from '../../runtime/nodes.ts';
 import { parseDuration } from '../durations.ts';
 
 /** As a duration; `off` switches the timeout off. */
@@ -12,6 +13,11 @@ export function parseTimeout(text: string): number {
 /** As a duration; 0 is none at all. */
 export function parseGrace(text: string): number {
   return /^0(\.0+)?(ms|s|m|h|d)?$/.test(text) ? 0 : parseDuration(text);
+}
+
+export function parseNodeName(text: string): string {
+  if (isNodeName(text)) return text;
+  throw new InvalidArgumentError(`Expected ${nodeNameExpected}.`);
 }
 
 export function parseCount(text: string): number {

@@ -7,6 +7,7 @@ import { addDoctor } from './doctor.ts';
 import { addInspect } from './inspect.ts';
 import { addList } from './list.ts';
 import { addMigrate } from './migrate.ts';
+import { addNodes } from './nodes.ts';
 import { addShow } from './show.ts';
 import { addStats } from './stats.ts';
 import { addStuck } from './stuck.ts';
@@ -21,6 +22,7 @@ export function addJobCommands(program: Command, surroundings: Surroundings): vo
     addShow,
     addActs,
     addStuck,
+    addNodes,
     addStats,
     addInspect,
     addMigrate,

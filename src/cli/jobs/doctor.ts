@@ -11,9 +11,9 @@ import {
   processorNumbers,
   resolveProcessorNumbers,
 } from '../../runtime/settings.ts';
+import { unstuckVersion } from '../../runtime/version.ts';
 import { noLogger } from '../logger.ts';
 import { countOf, formatCount } from '../printable.ts';
-import { unstuckVersion } from '../version.ts';
 import { endsWith, examples, type Surroundings } from './command.ts';
 import { checkEngine, checkIsThere, engineOption, fileOf, isPostgres, shown } from './engineFile.ts';
 import { jsonOption, pageOf } from './output.ts';

@@ -14,7 +14,8 @@ export function addInspect(program: Command, { interruption, ends }: Surrounding
     .summary('serve the live page of an engine, without running jobs')
     .description(
       'Serves the live page of an engine, on this machine, until Ctrl-C: its jobs, their history, cancel, time out and retry. ' +
-        'It runs no job; the lanes of what runs now are on the page of the worker that runs it (unstuck work --inspect).',
+        'It runs no job; what runs now is under Nodes, as stored, a few seconds old at most, and live on the page of the worker that runs it (unstuck ' +
+        'work --inspect).',
     )
     .addOption(engineOption())
     .option('-p, --port <n>', 'where to listen (default: a free port)', parsePort, 0)

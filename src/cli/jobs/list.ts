@@ -82,7 +82,7 @@ function listView(jobs: readonly JobStatus[], areMore: boolean): View {
           .toReversed()
           .map((job) => [
             job.id,
-            [job.id, job.state, job.name, attemptOf(job), progressOf(job)]
+            [job.id, job.state, job.name, attemptOf(job), progressOf(job), job.node ?? '']
               .filter((part) => part !== '')
               .join('  '),
           ]),
@@ -94,6 +94,7 @@ function listView(jobs: readonly JobStatus[], areMore: boolean): View {
 
 function jobTable(jobs: readonly JobStatus[], page: Page): string[] {
   if (jobs.length === 0) return ['No such job.'];
+  const areLive = jobs.some(({ node }) => node !== null);
   const rows = jobs.map((job): Cell[] => [
     { text: job.id },
     { text: job.state, style: stateStyles[job.state] },
@@ -101,7 +102,9 @@ function jobTable(jobs: readonly JobStatus[], page: Page): string[] {
     { text: attemptOf(job) },
     { text: progressOf(job) },
     { text: ago(job.submittedAt) },
+    ...(areLive ? [{ text: job.node ?? '' }] : []),
     { text: noteOf(job), style: 'dim' },
   ]);
-  return table(['ID', 'STATE', 'NAME', 'ATTEMPT', 'ITEMS', 'SUBMITTED', ''], rows, page);
+  const headings = ['ID', 'STATE', 'NAME', 'ATTEMPT', 'ITEMS', 'SUBMITTED', ...(areLive ? ['NODE'] : []), ''];
+  return table(headings, rows, page);
 }

@@ -87,6 +87,7 @@ function facts(job: Detail, page: Page): string[] {
         { text: job.state, style: stateStyles[job.state] },
       ],
       ...row('reason', reason),
+      ...row('node', job.node),
       ...row('attempt', attemptOf(job)),
       ...row('items', progressOf(job)),
       ...row('submitted', at(job.submittedAt)),

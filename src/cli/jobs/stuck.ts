@@ -50,13 +50,15 @@ export function addStuck(program: Command, { interruption, ends }: Surroundings)
 
 function stuckTable(stuck: readonly StuckJob[], page: Page): string[] {
   if (stuck.length === 0) return ['No job is stuck.'];
+  const areLive = stuck.some(({ job }) => job.node !== null);
   const rows = stuck.map((found): Cell[] => [
     { text: found.job.id },
     { text: found.job.state, style: stateStyles[found.job.state] },
     { text: found.job.name },
+    ...(areLive ? [{ text: found.job.node ?? '' }] : []),
     { text: whyStuck(found) },
   ]);
-  return table(['ID', 'STATE', 'NAME', 'WHY'], rows, page);
+  return table(['ID', 'STATE', 'NAME', ...(areLive ? ['NODE'] : []), 'WHY'], rows, page);
 }
 
 const details = `${examples(

@@ -9,7 +9,7 @@ import { createServiceLogger } from '../logger.ts';
 import { metricsPort, openMetrics } from '../metricsEndpoint.ts';
 import { type Address, parseAddress, parsePort } from '../options.ts';
 import { countOf } from '../printable.ts';
-import { parseCount, parseGrace } from './arguments.ts';
+import { parseCount, parseGrace, parseNodeName } from './arguments.ts';
 import { badInputLine, endsWith, examples, type Surroundings } from './command.ts';
 import { checkEngine, type EngineName, engineOption, shown } from './engineFile.ts';
 import { loadRegistry } from './registry.ts';
@@ -17,6 +17,7 @@ import { addWebhookOptions, type WebhookFlags, webhooksOf } from './webhookTarge
 
 interface Options extends WebhookFlags {
   engine?: string;
+  nodeName?: string;
   concurrency?: number;
   grace: number;
   inspect?: number | true;
@@ -34,6 +35,11 @@ export function addWork(program: Command, { interruption, ends, appImported }: S
     )
     .argument('<module>', 'the module that exports the jobs by name, as `jobs` or by default; TypeScript too')
     .addOption(engineOption())
+    .option(
+      '--node-name <name>',
+      'what this worker is called (default: host name and process id)',
+      parseNodeName,
+    )
     .option('-c, --concurrency <n>', 'jobs at once (default: 10)', parseCount)
     .option('--grace <time>', 'for what runs when told to stop', parseGrace, 30)
     .option('--inspect [port]', 'serve the live page, on this machine (default: a free port)', parsePort)
@@ -56,7 +62,14 @@ export function addWork(program: Command, { interruption, ends, appImported }: S
 async function work(
   engine: EngineName,
   jobs: Jobs,
-  { concurrency, grace, inspect, metrics, webhooks }: Options & Pick<ProcessorOptions<Jobs>, 'webhooks'>,
+  {
+    nodeName,
+    concurrency,
+    grace,
+    inspect,
+    metrics,
+    webhooks,
+  }: Options & Pick<ProcessorOptions<Jobs>, 'webhooks'>,
   interruption: Interruption,
 ): Promise<void> {
   const logger = createServiceLogger(process.stdout);
@@ -69,6 +82,7 @@ async function work(
     jobs,
     logger,
     webhooks,
+    ...(nodeName === undefined ? {} : { nodeName }),
     ...(concurrency === undefined ? {} : { maxConcurrentJobs: concurrency }),
     ...(endpoint === null ? {} : { telemetry: endpoint.telemetry }),
   });
@@ -82,7 +96,7 @@ async function work(
     await processor.start();
     const names = Object.keys(jobs).join(', ');
     logger.info(
-      `working on ${shown(engine)}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`,
+      `working on ${shown(engine)} as ${processor.nodeName}, ${countOf(processor.maxConcurrentJobs, 'job')} at once: ${names}`,
     );
     await interruption.untilAsked();
     const { size } = processor.activeJobs;

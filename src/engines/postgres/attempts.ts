@@ -136,10 +136,11 @@ export function unknown(id: string): EngineError {
 /** As much of what is appended goes into one statement, in characters. */
 const appendedAtATime = 8_000_000;
 
+/** Answers of each whether it was stored now, or had been before. */
 export async function checkpoint(
   tx: Transaction,
   writes: readonly CheckpointWrite[],
-): Promise<(undefined | Refused)[]> {
+): Promise<(boolean | Refused)[]> {
   const stored = await tx.query<
     Pick<JobRow, 'seq' | 'id' | 'name' | 'state'> & { n: number; output_rows: number }
   >(
@@ -150,18 +151,23 @@ export async function checkpoint(
      WHERE j.id = c.id AND j.token = c.token AND c.chunk > j.chunks RETURNING j.seq, j.id, j.name, j.state, j.output_rows, c.n`,
     [inOrder(writes.map(({ rows, ...write }) => ({ ...write, appended: rows.length }))), tx.now],
   );
-  const answers: (undefined | Refused)[] = writes.map(() => undefined);
+  const answers: (boolean | Refused)[] = writes.map(() => true);
   const known = new Set(stored.map(({ n }) => n));
   const rest = writes.map((_, n) => n).filter((n) => !known.has(n));
   if (rest.length > 0) {
     await refuse(tx, rest, (n) => writes[n] as CheckpointWrite, 'checkpoint', answers);
-    // One of the current attempt was stored before: its answer was lost.
-    const current = await tx.query<{ id: string; token: string }>(
-      `SELECT id, token FROM ${tx.schema}.jobs WHERE id = ANY($1) AND token IS NOT NULL`,
+    // One of the current attempt was stored before: its answer was lost, or the job's own transaction has stored it. Nobody was told.
+    const current = await tx.query<Pick<JobRow, 'id' | 'token' | 'state'>>(
+      `SELECT id, token, state FROM ${tx.schema}.jobs WHERE id = ANY($1) AND token IS NOT NULL`,
       [rest.map((n) => writes[n]?.id)],
     );
-    for (const { id, token } of current)
-      for (const n of rest) if (writes[n]?.id === id && writes[n]?.token === token) answers[n] = undefined;
+    for (const { id, token, state } of current) {
+      for (const n of rest) {
+        if (writes[n]?.id !== id || writes[n]?.token !== token) continue;
+        answers[n] = false;
+        tx.changed(id, state);
+      }
+    }
   }
   for (const { seq, id, state, output_rows, n } of stored) {
     tx.changed(id, state);

@@ -24,7 +24,8 @@ const said: Record<string, string> = {
   '25006': 'it takes no writes: it is a standby, or read-only.',
 };
 
-function codeOf(error: unknown): string {
+/** SQLSTATE, or the network's; '' where there is none. */
+export function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | null)?.code ?? '');
 }
 

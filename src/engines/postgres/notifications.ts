@@ -23,6 +23,14 @@ export interface NotificationsHost {
   looked(): Promise<void>;
 }
 
+/** How this process tells the others, and hears them. A test may have it on simulated time. */
+export interface Notifier {
+  open(): Promise<void>;
+  close(): Promise<void>;
+  /** What a transaction of this process has changed, and how many numbers of the sequence of changes went into it. */
+  tell(changes: readonly Change[], numbers: number): void;
+}
+
 /** Changes are gathered for so long, ms. */
 const gatherMs = 10;
 /** What a notification may hold, in bytes: 8000 less what is around it. */
@@ -31,7 +39,7 @@ const payloadBytes = 7000;
 const mostPayloads = 8;
 const lookMs = 1000;
 
-export class Notifications {
+export class Notifications implements Notifier {
   readonly #connections: Connections;
   readonly #host: NotificationsHost;
   readonly #schema: string;
@@ -86,7 +94,6 @@ export class Notifications {
     await listener?.end().catch(() => {});
   }
 
-  /** What a transaction of this process has changed. */
   tell(changes: readonly Change[], numbers: number): void {
     this.#heard += numbers;
     this.#numbers += numbers;

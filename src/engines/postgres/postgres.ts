@@ -15,11 +15,13 @@ import {
   type JobQuery,
   type NameLimits,
   type NewJob,
+  type NodeFacts,
   type OpenJobs,
   type ScheduleQuery,
   type SqlTransaction,
   StaleAttemptError,
   type StoredJob,
+  type StoredNode,
   type StoredSchedule,
   type Timeouts,
   type Watcher,
@@ -34,7 +36,8 @@ import { JobQueries, type QueuePlace, queueFirst } from './jobQueries.ts';
 import { fromRow, type JobRow } from './jobRow.ts';
 import { nextStartIn, ripening } from './limits.ts';
 import { lockClasses, numberOf } from './locks.ts';
-import { Notifications } from './notifications.ts';
+import { nodeSeen, nodes, removeNode } from './nodes.ts';
+import { Notifications, type NotificationsHost, type Notifier } from './notifications.ts';
 import { migrate, quoted } from './schema.ts';
 import { schemaOf } from './setUp.ts';
 import { sumUp } from './tally.ts';
@@ -69,7 +72,7 @@ export class PostgresEngine implements Engine {
   readonly #connections: Connections;
   readonly #queries: JobQueries;
   readonly #writes: Writes;
-  readonly #notifications: Notifications;
+  readonly #notifications: Notifier;
   readonly #isGivenTime: boolean;
   readonly #watchers = new Set<Watcher>();
   #clock: Clock | null = null;
@@ -77,13 +80,16 @@ export class PostgresEngine implements Engine {
   #transactions = 0;
   #upkeep: Promise<void> | null = null;
 
-  constructor({
-    url,
-    schema = schemaOf(url),
-    maxConnections = 5,
-    durability = 'full',
-    time = 'database',
-  }: PostgresOptions) {
+  constructor(
+    {
+      url,
+      schema = schemaOf(url),
+      maxConnections = 5,
+      durability = 'full',
+      time = 'database',
+    }: PostgresOptions,
+    notifierFor?: (host: NotificationsHost) => Notifier,
+  ) {
     this.#isGivenTime = time === 'given';
     this.#schema = schema;
     this.#connections = new Connections({
@@ -98,13 +104,15 @@ export class PostgresEngine implements Engine {
       stored: (tx) => this.#stored(tx),
       explained: (error) => this.#explained(error),
     });
-    this.#notifications = new Notifications(this.#connections, quoted(schema), `unstuck ${schema}`, {
+    const host: NotificationsHost = {
       changed: (changes) => this.#tell(changes),
       missed: () => {
         for (const watcher of this.#watchers) watcher.missed();
       },
       looked: () => this.#wakeForReady(),
-    });
+    };
+    this.#notifications =
+      notifierFor?.(host) ?? new Notifications(this.#connections, quoted(schema), `unstuck ${schema}`, host);
   }
 
   /** Transactions of writes so far: each is one flush of the server's log. */
@@ -368,6 +376,18 @@ export class PostgresEngine implements Engine {
 
   pausedNames(): Promise<string[]> {
     return pausedNames(this.#connections.query, quoted(this.#schema));
+  }
+
+  nodeSeen(node: NodeFacts, goneAfterMs: number, keptMs: number): Promise<void> {
+    return nodeSeen(this.#connections.query, quoted(this.#schema), this.#now(), node, goneAfterMs, keptMs);
+  }
+
+  removeNode(id: string): Promise<void> {
+    return removeNode(this.#connections.query, quoted(this.#schema), id);
+  }
+
+  nodes(): Promise<StoredNode[]> {
+    return nodes(this.#connections.query, quoted(this.#schema), this.#now());
   }
 
   watch(watcher: Watcher): () => void {

@@ -173,6 +173,16 @@ const migrations: readonly ((schema: string) => string)[] = [
     END LOOP;
   END $$;
   `,
+  (schema) => `
+  -- Processors at work, each as it last told of itself (facts, JSON), by the clock of the database.
+  CREATE TABLE ${schema}.nodes (
+    id text COLLATE "C" PRIMARY KEY,
+    facts text NOT NULL,
+    seen_at double precision NOT NULL,
+    -- From when on it counts as gone.
+    gone_at double precision NOT NULL
+  ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+  `,
 ];
 
 export const newestVersion = migrations.length;

@@ -50,7 +50,7 @@ export function grants(schema: string, role: string): string[] {
   return [
     `GRANT USAGE ON SCHEMA ${at} TO ${to};`,
     `GRANT SELECT ON ${at}.migrations TO ${to};`,
-    ...['jobs', 'tally', 'starts', 'output', 'pruned', 'schedules', 'paused'].map(
+    ...['jobs', 'tally', 'starts', 'output', 'pruned', 'schedules', 'paused', 'nodes'].map(
       (table) => `GRANT SELECT, INSERT, UPDATE, DELETE ON ${at}.${table} TO ${to};`,
     ),
     ...['places', 'changes'].map((sequence) => `GRANT USAGE, SELECT ON SEQUENCE ${at}.${sequence} TO ${to};`),

@@ -48,7 +48,7 @@ const kinds = {
       return calls.map((jobs) => stored.splice(0, jobs.length));
     },
   } satisfies Kind<readonly NewJob[], StoredJob[]>,
-  checkpoint: { jobs: ofOne, carryOut: checkpoint } satisfies Kind<CheckpointWrite, undefined>,
+  checkpoint: { jobs: ofOne, carryOut: checkpoint } satisfies Kind<CheckpointWrite, boolean>,
   recordIntent: { jobs: ofOne, carryOut: recordIntent } satisfies Kind<IntentWrite, undefined>,
   settle: { jobs: ofOne, carryOut: settle } satisfies Kind<Settlement, StoredJob>,
   setTimeouts: {

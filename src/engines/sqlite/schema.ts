@@ -135,6 +135,19 @@ const migrations: readonly string[] = [
     job INTEGER PRIMARY KEY
   ) STRICT;
   `,
+  `
+  -- Processors at work, each as it last told of itself (facts, JSON): on which boot and when by its monotonic clock, when by the
+  -- wall's, from when on it counts as gone, and the lock by which it is known to live.
+  CREATE TABLE nodes (
+    id TEXT PRIMARY KEY,
+    facts TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    seenOn REAL NOT NULL,
+    seenAt REAL NOT NULL,
+    goneOn REAL NOT NULL,
+    holder TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Of a database that has tables and is not ours nothing is changed: a name was mistyped. */

@@ -17,16 +17,19 @@ import {
   type JobQuery,
   type NameLimits,
   type NewJob,
+  type NodeFacts,
   type OpenJobs,
   type ScheduleQuery,
   StaleAttemptError,
   type StoredJob,
+  type StoredNode,
   type StoredSchedule,
   type Timeouts,
   type Watcher,
 } from '../engine.ts';
 import { freshJob } from '../jobFacts.ts';
 import { settingsFrom } from '../jobText.ts';
+import { withRunning } from '../nodeFacts.ts';
 import { bootId } from '../processTable.ts';
 import { scheduleFrom } from './controlStore.ts';
 import type { OpenOrder } from './databaseThread.ts';
@@ -298,6 +301,18 @@ export class SqliteEngine implements Engine {
 
   pausedNames(): Promise<string[]> {
     return this.#call('pausedNames');
+  }
+
+  nodeSeen(node: NodeFacts, goneAfterMs: number, keptMs: number): Promise<void> {
+    return this.#call('nodeSeen', node, goneAfterMs, keptMs);
+  }
+
+  removeNode(id: string): Promise<void> {
+    return this.#call('removeNode', id);
+  }
+
+  nodes(): Promise<StoredNode[]> {
+    return this.#call('nodes').then(({ seen, held }) => withRunning(seen, held));
   }
 
   watch(watcher: Watcher): () => void {

@@ -9,6 +9,7 @@ import { ControlStore } from './controlStore.ts';
 import { engineErrorOf, explained, isOfDatabase } from './databaseErrors.ts';
 import type { JobQueries } from './jobQueries.ts';
 import { type Change, type Here, type Instant, JobStore, type News } from './jobStore.ts';
+import { NodeStore } from './nodeStore.ts';
 import { whenFree } from './openDatabase.ts';
 
 export interface Call extends Instant {
@@ -23,7 +24,8 @@ export type WaitingCall = Call & { cameAt: number };
 /** Who claims asks the controls first. */
 export type StoreCalls = Omit<JobStore, 'newsSince' | 'publish' | 'claim' | 'queries'> &
   JobQueries &
-  ControlStore;
+  ControlStore &
+  NodeStore;
 export type StoreMethod = keyof StoreCalls;
 
 export type Answer =
@@ -56,6 +58,7 @@ export class Transactions {
   readonly #here: Here;
   readonly #store: JobStore;
   readonly #controls: ControlStore;
+  readonly #nodes: NodeStore;
   readonly #version;
   #changes: Change[] = [];
   #seenVersion: number;
@@ -69,6 +72,7 @@ export class Transactions {
     this.#here = here;
     this.#store = new JobStore(database, here, (id, state) => this.#changes.push([id, state]));
     this.#controls = new ControlStore(database, this.#store, () => this.#changes.push('controls'));
+    this.#nodes = new NodeStore(database, here);
     this.#version = database.prepare('PRAGMA data_version');
     this.#seenVersion = this.#dataVersion();
     this.#seenNews = explained(path, () => this.#store.newsSince(-1).last);
@@ -140,7 +144,7 @@ export class Transactions {
         const isAfterWait = this.#here.now() - this.#waitedUntil < afterWaitMs;
         return { call, value: this.#store.lapsed({ now, monotonic }, isAfterWait) };
       }
-      const owners = [this.#controls, this.#store.queries, this.#store];
+      const owners = [this.#controls, this.#nodes, this.#store.queries, this.#store];
       const owner = owners.find((each) => method in each) as StoreCalls;
       const act = owner[method] as (at: Instant, ...args: unknown[]) => unknown;
       // An attempt begins when it is claimed, and not when that was asked for.

@@ -13,6 +13,7 @@ function Facts(/** @type {{ job: ToldDetail, now: number }} */ { job, now }) {
   const { chunks, items, total } = progress;
   const facts = {
     state: job.isUnconfirmed ? `${job.state}, could not be proven stopped: it holds its slot` : job.state,
+    node: job.node ?? '',
     attempt: `${job.attempt} of ${job.maxAttempts}`,
     progress: `${chunks} chunks, ${items}${total === null ? '' : ` of ${total}`} items`,
     submitted: time(job.submittedAt),

@@ -61,13 +61,14 @@ export function Jobs(
     ${page.error === null ? null : html`<p class="bad" role="alert">${page.error}</p>`}
     <div class="wide" tabindex="0" role="region" aria-label="jobs, to scroll">
       <table class="jobs">
-        <thead><tr><th scope="col">job</th><th scope="col">name</th><th scope="col">state</th><th scope="col" class="optional">attempt</th><th scope="col">submitted</th><th scope="col" class="optional">why</th></tr></thead>
+        <thead><tr><th scope="col">job</th><th scope="col">name</th><th scope="col">state</th><th scope="col" class="optional">node</th><th scope="col" class="optional">attempt</th><th scope="col">submitted</th><th scope="col" class="optional">why</th></tr></thead>
         <tbody>
           ${page.jobs.map(
             (job) => html`<tr key=${job.id}>
               <td><button onClick=${() => open(job.id)}>${job.id}</button></td>
               <td>${job.name}</td>
               <td>${job.state}</td>
+              <td class="optional">${job.node ?? ''}</td>
               <td class="optional">${job.attempt} of ${job.maxAttempts}</td>
               <td>${time(job.submittedAt)}</td>
               <td class="optional">${job.timeout === null ? (job.reason ?? job.failure?.message ?? '') : `${job.timeout} timeout`}</td>

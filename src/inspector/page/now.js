@@ -64,9 +64,9 @@ export function Now(/** @type {{ feed: LiveFeed, open: (id: string) => void }} *
   const shown = lines.slice(0, mostLanes);
   const reasons = facts.health?.reasons ?? [];
   return html`<section aria-labelledby="now">
-    <h2 id="now">${lines.length} alive, ${facts.limit} slots; what ends first stands first</h2>
+    <h2 id="now">${lines.length} alive, ${facts.limit} slots on ${facts.node}; what ends first stands first</h2>
     ${reasons.length === 0 ? null : html`<ul class="warn">${reasons.map((reason) => html`<li>${reason}</li>`)}</ul>`}
-    ${lines.length === 0 ? html`<p class="soft">No job is alive here. ${facts.counts?.queued ?? 0} wait.</p>` : null}
+    ${lines.length === 0 ? html`<p class="soft">No job is alive here. ${facts.counts?.queued ?? 0} wait${(facts.counts?.running ?? 0) > 0 ? `, ${facts.counts?.running} run elsewhere: see Nodes` : ''}.</p>` : null}
     <ul class="lanes">
       ${shown.map((job) => html`<${Lane} key=${job.id} job=${job} now=${facts.at} open=${open} />`)}
     </ul>

@@ -6,9 +6,10 @@ import { Health } from './health.js';
 import { Job } from './job.js';
 import { Jobs } from './jobs.js';
 import { html, render, useEffect, useState } from './library.js';
+import { Nodes } from './nodes.js';
 import { Now } from './now.js';
 
-const views = ['Now', 'Chart', 'Jobs', 'Health'];
+const views = ['Now', 'Nodes', 'Chart', 'Jobs', 'Health'];
 
 /** `#Jobs/failed` or `#job/ID`: a view and what is chosen in it. */
 function usePlace() {
@@ -50,6 +51,7 @@ function Page() {
     if (facts === null) return html`<p class="soft">connecting</p>`;
     if (view === 'job')
       return html`<${Job} key=${chosen} id=${chosen} feed=${feed} open=${open} choose=${choose} />`;
+    if (view === 'Nodes') return html`<${Nodes} open=${open} />`;
     if (view === 'Chart') return html`<${Chart} feed=${feed} choose=${choose} />`;
     if (view === 'Jobs')
       return html`<${Jobs} key=${chosen} states=${Object.keys(facts.counts ?? {})} chosen=${chosen} open=${open} />`;

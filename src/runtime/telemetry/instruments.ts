@@ -15,6 +15,7 @@ export const attribute = {
   rung: 'unstuck.stop.rung',
   isConfirmed: 'unstuck.stop.confirmed',
   slot: 'unstuck.slot.state',
+  node: 'unstuck.node.state',
 } as const;
 
 /** What stands for the names and types that are not told apart. */
@@ -82,6 +83,14 @@ export const instruments = {
     about: 'Whether the engine answered, 1 or 0; if it did not, what is told of its jobs is that of before.',
     attributes: [],
     of: 'processor',
+  },
+  nodes: {
+    name: 'unstuck.node.count',
+    kind: 'gauge',
+    unit: '{node}',
+    about: 'Processors at work on the engine; those that are gone without a word, for a day.',
+    attributes: ['node'],
+    of: 'engine',
   },
   ended: {
     name: 'unstuck.job.ended',

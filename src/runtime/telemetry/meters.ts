@@ -10,7 +10,7 @@ import type {
   MeterProvider,
   ObservableGauge,
 } from '@opentelemetry/api';
-import type { OpenJobs, OpenState } from '../../engines/engine.ts';
+import type { OpenState } from '../../engines/engine.ts';
 import { ErrorTypes } from './errorTypes.ts';
 import { attribute, type InstrumentDefinition, instruments } from './instruments.ts';
 import type { Standing } from './standing.ts';
@@ -24,6 +24,7 @@ export interface Source {
 }
 
 const openStates: readonly OpenState[] = ['queued', 'running', 'stopping', 'retrying'];
+const nodeStates = ['running', 'draining', 'gone'] as const;
 /** A reader that collects is not held up longer by an engine that does not answer, ms. */
 const patienceMs = 2_000;
 
@@ -63,6 +64,7 @@ export class Meters {
       up: gauge(meter, instruments.engineUp),
       jobs: gauge(meter, instruments.jobs),
       queueAge: gauge(meter, instruments.queueAge),
+      nodes: gauge(meter, instruments.nodes),
     };
     this.#here = {
       unconfirmed: gauge(meter, instruments.unconfirmed),
@@ -90,16 +92,22 @@ export class Meters {
     let isUp = true;
     const counts = new Tally((a, b) => a + b);
     const ages = new Tally(Math.max);
+    const nodes = new Tally((a, b) => a + b);
+    for (const state of nodeStates) nodes.add(0, state);
     const byEngine = Map.groupBy(this.#sources, ({ standing }) => standing.engine).values();
     await Promise.all(
       byEngine.map(async (sources) => {
-        const found = await answerOf((sources[0] as Source).standing.openJobs());
-        if (found === null) {
+        const { standing } = sources[0] as Source;
+        const answer = await answerOf(Promise.all([standing.openJobs(), standing.nodes()]));
+        if (answer === null) {
           isUp = false;
           return;
         }
+        const [found, atWork] = answer;
+        for (const { isGone, isDraining } of atWork)
+          nodes.add(1, isGone ? 'gone' : isDraining ? 'draining' : 'running');
         const names = new Set(sources.flatMap((source) => [...source.names]));
-        const now = (sources[0] as Source).standing.now();
+        const now = standing.now();
         for (const { name, counts: byState, waitingSince } of found) {
           if (!names.has(name)) continue;
           for (const state of openStates) counts.add(byState[state], name, state);
@@ -115,6 +123,8 @@ export class Meters {
     if (!isUp) return;
     for (const [value, name, state] of counts.all())
       result.observe(this.#engine.jobs, value, { [attribute.job]: name, [attribute.state]: state });
+    for (const [value, state] of nodes.all())
+      result.observe(this.#engine.nodes, value, { [attribute.node]: state });
     for (const [value, name] of ages.all())
       result.observe(this.#engine.queueAge, value, { [attribute.job]: name });
   }
@@ -171,7 +181,7 @@ class Tally {
 }
 
 /** Null: the engine failed, or did not answer in time. */
-async function answerOf(asked: Promise<readonly OpenJobs[]>): Promise<readonly OpenJobs[] | null> {
+async function answerOf<T>(asked: Promise<T>): Promise<T | null> {
   const late = Promise.withResolvers<null>();
   const timer = setTimeout(() => late.resolve(null), patienceMs);
   try {

@@ -1,6 +1,6 @@
 // What stands in a processor and its engine, as metrics ask for it when a reader collects.
 
-import type { OpenJobs } from '../../engines/engine.ts';
+import type { OpenJobs, StoredNode } from '../../engines/engine.ts';
 
 /** Of an attempt, seconds since; null: its job has no such timeout. */
 export interface SignAges {
@@ -16,6 +16,8 @@ export interface Standing {
   readonly engine: object;
   /** Of the engine. */
   openJobs(): Promise<readonly OpenJobs[]>;
+  /** Of the engine. */
+  nodes(): Promise<readonly StoredNode[]>;
   /** Null: the processor starts no jobs. */
   slots(): { readonly free: number; readonly used: number; readonly unconfirmed: number } | null;
   /** Of the attempts that are alive here. */

@@ -86,6 +86,10 @@ const cases: Record<string, { args: string[]; says: RegExp }> = {
     says: /jobs\.x: expected a job of defineJob/,
   },
   'no concurrency': { args: ['work', registry, ...engine, '-c', '0'], says: /--concurrency.*'0'.*1 or more/ },
+  'a node without a name': {
+    args: ['work', registry, ...engine, '--node-name', ' '],
+    says: /--node-name.*1 to 100 characters, no control character/,
+  },
   'a grace of -1': { args: ['work', registry, ...engine, '--grace', '-1'], says: /--grace.*'-1'/ },
   'a port that is none': { args: ['inspect', ...engine, '--port', '99999'], says: /--port.*0 to 65535/ },
   'an unknown job': {

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { JobStatus } from '../../../src/index.ts';
+import type { JobStatus, NodeStatus } from '../../../src/index.ts';
 import { JobCommands, registry, states } from './jobCommands.ts';
 
 test('what others submit is run, waited for, listed and shown; the exit code tells how it ended', async () => {
@@ -116,28 +116,47 @@ test('Ctrl-C of a submit that waits ends the waiting, not the job', async () => 
   expect(job?.state).toBe('queued');
 });
 
-test('a job whose worker was killed is found as stuck; its cancel says why it waits, and the next worker carries it out', async () => {
+test('a job whose worker was killed is found as stuck, and its node as gone; its cancel says why it waits, and the next worker carries it out', async () => {
   const unstuck = new JobCommands();
-  const worker = await unstuck.work();
   const id = await unstuck.submit('ways', 'never');
+  expect((await unstuck.run('nodes')).stdout).toBe('No node: nothing is at work on this engine.\n');
+  const worker = await unstuck.work('--node-name', 'web-1', '--concurrency', '4');
   await unstuck.until(id, 'running');
+  const nodes = async () => (await unstuck.run('nodes')).stdout;
+  expect(await nodes()).toMatch(
+    /^NODE +STATE +SEEN +SLOTS +RUNS\nweb-1 +running +\d s ago +\d\/4 +ways 1\n$/,
+  );
+  expect((await unstuck.run('show', id)).stdout).toMatch(/\nnode +web-1\n/);
+  expect((await unstuck.run('list')).stdout).toMatch(new RegExp(`^${id} +running .* web-1 +started`, 'm'));
   expect(await unstuck.run('stuck')).toMatchObject({ code: 0, stdout: 'No job is stuck.\n' });
   const idle = await unstuck.run('stuck', '--idle', '10ms');
   expect(idle.code).toBe(1);
-  expect(idle.stdout).toMatch(new RegExp(`${id} +running +ways +alive, but without progress for`));
+  expect(idle.stdout).toMatch(new RegExp(`${id} +running +ways +web-1 +alive, but without progress for`));
 
   worker.process.kill('SIGKILL');
   await worker.ended;
   const stuck = await unstuck.run('stuck', '--json');
   expect(stuck.code).toBe(1);
   expect(JSON.parse(stuck.stdout)).toMatchObject([{ why: 'owner', job: { id, state: 'running' } }]);
+  expect(await nodes()).toMatch(
+    /\nweb-1 +gone +\d+ s ago +\d\/4 +ways 1 +the next worker takes its jobs over\n$/,
+  );
   const cancel = unstuck.start('cancel', id);
   await cancel.said(`Waiting for job ${id}: its process is gone or does not answer`);
   const next = await unstuck.work();
   expect((await cancel.ended).code).toBe(0);
   expect((await unstuck.until(id, 'cancelled')).attempt).toBe(1);
+  expect((await unstuck.run('list')).stdout).not.toContain('NODE');
+  const [gone, there] = await unstuck
+    .json<NodeStatus[]>('nodes')
+    .then((all) => all.sort(({ state }) => (state === 'gone' ? -1 : 1)));
+  expect(gone).toMatchObject({ name: 'web-1', state: 'gone', running: [] });
+  expect(there).toMatchObject({ state: 'running', pid: next.process.pid });
   next.process.kill('SIGTERM');
-  expect((await next.ended).code).toBe(0);
+  const { code, stdout } = await next.ended;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/node web-1 is gone, last seen \d+ s ago: 1 of its job\(s\) were taken over here/);
+  expect((await unstuck.json<NodeStatus[]>('nodes')).map(({ name }) => name)).toEqual(['web-1']);
 });
 
 test('SIGTERM: jobs that are not done within the grace are handed back, and the next worker goes on from their checkpoints', async () => {

@@ -17,6 +17,9 @@ const rates = 'within no span of a rate do more attempts begin';
 const deadline = 'every job with a deadline is over by then';
 const givenBack = 'a hand-back, or the end of a host, uses up no attempt';
 
+const goneIsSeen = 'which nodes are at work, and which are gone, is seen by all';
+const nodes = (test: string): Catcher => ({ file: 'test/runtime/nodes.test.ts', test });
+
 export const queues: Plant[] = [
   {
     name: 'memory-key-limit-off-by-one',
@@ -185,5 +188,44 @@ export const queues: Plant[] = [
     find: 'WHERE (SELECT revision FROM schedules WHERE key = :key) IS :instead RETURNING key',
     put: 'WHERE (SELECT revision FROM schedules WHERE key = :key) IS :instead OR :instead IS NOT NULL RETURNING key',
     caughtBy: [sqliteTests('store the jobs of a tick with it, once')],
+  },
+  {
+    name: 'memory-node-never-gone',
+    fault: 'memory: a node that is not seen any more is not gone',
+    promise: goneIsSeen,
+    file: 'src/engines/memoryNodes.ts',
+    find: 'isGone: now >= goneAt,',
+    put: 'isGone: false,',
+    caughtBy: [
+      memoryTests('that is not seen for as long as it said is gone, and back when it is'),
+      nodes('gone by the time its jobs are taken over, and whoever takes them says from whom'),
+    ],
+  },
+  {
+    name: 'sqlite-node-never-gone',
+    fault: 'sqlite: a node that is not seen any more is not gone',
+    promise: goneIsSeen,
+    file: 'src/engines/sqlite/nodeStore.ts',
+    find: 'monotonic >= goneOn ||',
+    put: '',
+    caughtBy: [sqliteTests('that is not seen for as long as it said is gone, and back when it is')],
+  },
+  {
+    name: 'node-gone-too-late',
+    fault: 'a node counts as gone only after its jobs are taken over',
+    promise: goneIsSeen,
+    file: 'src/runtime/nodes.ts',
+    find: 'leaseMs * 0.8',
+    put: 'leaseMs * 1.6',
+    caughtBy: [nodes('gone by the time its jobs are taken over, and whoever takes them says from whom')],
+  },
+  {
+    name: 'node-stays',
+    fault: 'a node that stops in order stays in the list',
+    promise: goneIsSeen,
+    file: 'src/runtime/nodes.ts',
+    find: 'engine.removeNode(id)',
+    put: 'engine.nodes()',
+    caughtBy: [nodes('says what it has and runs, and is no more when it has stopped')],
   },
 ];
