@@ -40,6 +40,7 @@ const common = {
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/countingReporter.ts'],
+    globalSetup: './test/support/postgresForAll.ts',
     projects: [
       {
         // They mostly wait: three files at a time.

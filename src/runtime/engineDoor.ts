@@ -1,5 +1,5 @@
-// A processor's way to its engine: opened when it is first needed, and closed for good. Who waits for a job is told of each of
-// its changes, and, when they may have been missed or the door is closed, to look again.
+// A processor's way to its engine: opened when it is first needed, where that fails tried again by the next who needs it, and closed
+// for good. Who waits for a job is told of each of its changes, and, when they may have been missed or the door is closed, to look again.
 
 import type { Clock } from '../engines/clock.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -29,8 +29,14 @@ export class EngineDoor {
   open(): Promise<Engine> {
     if (this.isClosed)
       return Promise.reject(new EngineError('the processor is stopped: make a new one to ask its engine'));
-    this.#opening ??= this.#open();
-    return this.#opening;
+    if (this.#opening !== null) return this.#opening;
+    const opening = this.#open();
+    this.#opening = opening;
+    // An engine that was not there may be later.
+    opening.catch(() => {
+      if (this.#opening === opening) this.#opening = null;
+    });
+    return opening;
   }
 
   async #open(): Promise<Engine> {
@@ -66,7 +72,8 @@ export class EngineDoor {
   async close(): Promise<void> {
     this.isClosed = true;
     this.#wakeAll();
-    if (this.#opening !== null) await (await this.#opening).close();
+    const engine = await this.#opening?.catch(() => null);
+    await engine?.close();
   }
 
   #wakeAll(): void {

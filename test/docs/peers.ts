@@ -5,13 +5,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isListening } from '../../bench/peers/index.ts';
 import { ensurePeers } from '../../bench/peers/install.ts';
+import { isPostgresThere, postgresUrl } from '../engines/postgresServer.ts';
 
 /** Package → whether it is installed, and its server answers. */
 export type Peers = Readonly<Record<string, boolean>>;
 
 export async function findPeers(): Promise<Peers> {
   const isInstalled = attempt(ensurePeers);
-  const [redis, postgres] = await Promise.all([isListening(6379), isListening(5432)]);
+  const [redis, postgres] = await Promise.all([isListening(6379), isPostgresThere()]);
   return {
     bullmq: isInstalled && redis,
     'pg-boss': isInstalled && postgres,
@@ -43,7 +44,7 @@ export function removeTraces(project: string, peers: Peers, name: string): void 
 /** What pages read from their environment. */
 export const servers = {
   REDIS_URL: 'redis://127.0.0.1:6379',
-  DATABASE_URL: 'postgres://root@127.0.0.1:5432/test',
+  DATABASE_URL: postgresUrl,
 };
 
 function attempt(act: () => void): boolean {

@@ -3,10 +3,13 @@
 // itself, one snapshot after the other, and what each of them was given. Real time: the database's clock is the subject too.
 
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
 import type { NameLimits, NewJob, StoredJob } from '../../src/engines/engine.ts';
+import { claim } from '../../src/engines/postgres/claims.ts';
+import { Connections } from '../../src/engines/postgres/connections.ts';
 import { PostgresEngine } from '../../src/engines/postgres/postgres.ts';
+import { type Query, Transaction } from '../../src/engines/postgres/transaction.ts';
 import { plainJob, verdict } from './contract.ts';
 import { isPostgresThere, onServer, postgresUrl, removeSchemas, schemaOfItsOwn } from './postgresServer.ts';
 
@@ -126,6 +129,60 @@ class Trial {
 
 describe.skipIf(!(await isPostgresThere()))(`processes at once on ${postgresUrl}`, () => {
   afterAll(removeSchemas);
+
+  test('an attempt begins after the one whose place it has, also where its claim was under way by then', async () => {
+    const schema = schemaOfItsOwn();
+    const engine = new PostgresEngine({ url: postgresUrl, schema });
+    onTestFinished(() => engine.close());
+    await engine.open(systemClock);
+    const keyed = {
+      ...plainJob,
+      name: 'free',
+      input: '1',
+      idempotencyKey: null,
+      concurrencyKey: 'a',
+      keyLimit: 1,
+    };
+    await engine.submit([
+      { ...keyed, id: 'first' },
+      { ...keyed, id: 'next' },
+    ]);
+    const of = { owner: 'me', limit: 1, ahead: 0, names: ['free'], leaseMs: 60_000 };
+    const [first] = await engine.claim(of);
+    const next = await onServer(async (client) => {
+      const { rows } = await client.query(
+        'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now',
+      );
+      const query: Query = async (text, values = []) =>
+        (await client.query(text, [...values])).rows as never[];
+      const underWay = new Transaction(query, `"${schema}"`, rows[0].now);
+      await engine.settle('first', first?.token as string, verdict('completed'));
+      return (await claim(underWay, of))[0];
+    });
+    const ended = (await engine.get('first'))?.endedAt as number;
+    expect(next).toMatchObject({ id: 'next', state: 'running' });
+    expect(next?.startedAt).toBeGreaterThan(ended);
+    expect((await engine.get('next'))?.startedAt).toBe(next?.startedAt);
+  });
+
+  test('of what a process hears of the time that which came the fastest counts: nothing is written as before it', async () => {
+    const options = {
+      url: postgresUrl,
+      schema: schemaOfItsOwn(),
+      maxConnections: 1,
+      durability: 'full' as const,
+    };
+    const connections = new Connections({ ...options, now: null });
+    onTestFinished(() => connections.close());
+    await connections.open();
+    const now = async () => (await connections.transact({ statements: [] }, async (tx) => tx.now)).value;
+    const read = await now();
+    connections.heard(read + 500);
+    connections.heard(read + 100);
+    expect(await now()).toBeGreaterThanOrEqual(read + 500);
+    // What is read in this transaction came later, and says less.
+    expect(await now()).toBeGreaterThanOrEqual(read + 500);
+  });
 
   test('pass no limit, share no job and leave none behind', async () => {
     await fc.assert(

@@ -1,5 +1,5 @@
-// The PostgreSQL server that tests use: that of UNSTUCK_POSTGRES, else the one on this machine. Each test has a schema of its
-// own, which is removed at the end.
+// The PostgreSQL server that tests use: that of UNSTUCK_POSTGRES, else the one on this machine, else one that was started for them
+// (support/postgresForAll.ts). Each test has a schema of its own, which is removed at the end.
 
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';

@@ -1,6 +1,8 @@
 // What PostgreSQL and the network do to the engine, and what its processes tell each other: a server that is not there, connections
 // that are cut, notifications that are lost, a schema that is not ours or newer, a role with few rights.
 
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/actors/systemClock.ts';
 import type { Watcher } from '../../src/engines/engine.ts';
@@ -212,6 +214,33 @@ describe.skipIf(!(await isPostgresThere()))(`on ${postgresUrl}`, () => {
       if (answer.status === 'rejected') expect(answer.reason).toEqual(engineError(/^postgres at /));
     await until(async () => (await engine.submit([job('after')]).catch(() => null)) !== null);
     for (const id of acknowledged) expect(await engine.get(id)).not.toBeNull();
+  });
+
+  test('a connection that is ended as soon as it is made, with one word, ends no process', async () => {
+    const schema = schemaOfItsOwn();
+    const held: Buffer[] = [];
+    let isHolding = false;
+    // Hands on what the server says: while it holds, all of it at once when the server hangs up.
+    const proxy = createServer((near) => {
+      const far = connect(Number(new URL(postgresUrl).port), new URL(postgresUrl).hostname);
+      near.on('error', () => {}).pipe(far.on('error', () => {}));
+      const holds = isHolding;
+      far.on('data', (data) => (holds ? held.push(data) : near.write(data)));
+      far.on('end', () => near.end(Buffer.concat(held.splice(0))));
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void proxy.close());
+    await once(proxy, 'listening');
+    const url = new URL(postgresUrl);
+    url.host = `127.0.0.1:${(proxy.address() as { port: number }).port}`;
+    const engine = await opened(schema, url.href);
+    await cutOff(schema, 'all');
+    isHolding = true;
+    const counted = expect(engine.count(['queued'])).rejects.toEqual(engineError(/^postgres at /));
+    await until(() => held.length > 0);
+    await until(async () => (await cutOff(schema, 'all')) > 0);
+    await counted;
+    isHolding = false;
+    await until(async () => (await engine.count(['queued']).catch(() => null)) === 0);
   });
 
   test('a role that may not make tables works with a schema that was set up for it', async () => {

@@ -1,12 +1,13 @@
 // An engine that does not answer for a while: processors wait, say so, go on; nothing is lost or run twice.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Clock } from '../../src/engines/clock.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { defineChunkedJob, defineJob, JobProcessor } from '../../src/index.ts';
 import { SimulatedClock, settle } from '../../src/testing/simulatedClock.ts';
 import { type CapturedLog, capturedLog } from '../support/capturedLog.ts';
 
-type Call = 'claim' | 'checkpoint' | 'settle' | 'beat';
+type Call = 'open' | 'claim' | 'checkpoint' | 'settle' | 'beat';
 
 /** Fails the calls that a test names, before they do anything, or loses their answers, after. */
 class FailingEngine extends MemoryEngine {
@@ -20,6 +21,10 @@ class FailingEngine extends MemoryEngine {
   }
   #maybeLose(call: Call): void {
     if (this.losing.delete(call)) throw new Error(`${call}: the answer was lost`);
+  }
+  override async open(clock: Clock) {
+    this.#maybeFail('open');
+    await super.open(clock);
   }
   override async claim(claim: Parameters<MemoryEngine['claim']>[0]) {
     this.#maybeFail('claim');
@@ -258,6 +263,21 @@ test('jobs are removed when they have been over for as long as they are kept', a
     `job ${completed.id}: expected a job of this engine, found none.`,
   );
   expect((await failed.status()).state).toBe('failed');
+});
+
+test('an engine that was not there at first is opened by the next who needs it, and one that never was keeps no stop', async () => {
+  const late = new FailingEngine();
+  const open = () => new JobProcessor({ engine: late, jobs, clock, logger: log.logger });
+  const [first, second] = [open(), open()];
+  late.failing.add('open');
+  await expect(first.start()).rejects.toThrow('open: no answer');
+  await expect(first.submit('count', 2)).rejects.toThrow('open: no answer');
+  await expect(second.submit('count', 2)).rejects.toThrow('open: no answer');
+  await second.stop();
+  late.failing.clear();
+  await first.start();
+  expect(await (await first.submit('count', 2)).result()).toBe(2);
+  await first.stop();
 });
 
 test('a processor without work drains and stops', async () => {

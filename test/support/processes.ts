@@ -25,3 +25,8 @@ function readChildren(pid: number): string {
     return '';
   }
 }
+
+/** The living children of a process, theirs, and so on. */
+export function descendants(of: number): number[] {
+  return children(of).flatMap((pid) => [pid, ...descendants(pid)]);
+}

@@ -21,8 +21,11 @@ export function limitedNames({ names, limits }: Claim): string[] {
   });
 }
 
-/** `tx` holds the locks of `limitedNames`. */
-export async function claim(tx: Transaction, claim: Claim): Promise<StoredJob[]> {
+/**
+ * `tx` holds the locks of `limitedNames`. `now`: null for the clock of the database, which is read anew when the jobs are taken: those
+ * whose place one of them has may have ended after that of `tx` was, and an attempt begins after them.
+ */
+export async function claim(tx: Transaction, claim: Claim, now: number | null = null): Promise<StoredJob[]> {
   const { owner, limit, ahead, names, leaseMs, limits } = claim;
   const total = limit + ahead;
   if (total <= 0 || names.length === 0) return [];
@@ -33,7 +36,8 @@ export async function claim(tx: Transaction, claim: Claim): Promise<StoredJob[]>
   if (open.length === 0) return [];
   const isReady = 'j.stage = 1 AND (j.due_at IS NULL OR j.due_at > $2::float8)';
   const started = await tx.query<JobRow & { place: number }>(
-    `WITH names AS MATERIALIZED (
+    `WITH clock AS MATERIALIZED (SELECT coalesce($8::float8, extract(epoch FROM clock_timestamp())::float8 * 1000) AS at),
+     names AS MATERIALIZED (
        SELECT * FROM json_to_recordset($1) AS n(name text, room int)
        WHERE NOT EXISTS (SELECT FROM ${tx.schema}.paused p WHERE p.name = n.name)),
      -- How many of each name are among the first: so no more are locked than are taken.
@@ -58,14 +62,14 @@ export async function claim(tx: Transaction, claim: Claim): Promise<StoredJob[]>
        SELECT id, place FROM placed WHERE place <= $4 OR place <
          coalesce((SELECT min(place) FROM placed WHERE place > $4 AND (alone OR size_so_far >= ${claimedAheadBytes})), 2147483647))
      UPDATE ${tx.schema}.jobs j SET state = 'running', attempt = j.attempt + 1,
-       token = j.seq || '.' || (j.attempt + 1) || '-' || $5, owner = $6, started_at = $2::float8, last_heartbeat_at = $2::float8,
-       last_progress_at = $2::float8, process_group = NULL, intent = NULL, timeout = NULL, reason = NULL, failure = NULL, stop = NULL,
+       token = j.seq || '.' || (j.attempt + 1) || '-' || $5, owner = $6, started_at = clock.at, last_heartbeat_at = clock.at,
+       last_progress_at = clock.at, process_group = NULL, intent = NULL, timeout = NULL, reason = NULL, failure = NULL, stop = NULL,
        due_at = NULL, stage = CASE WHEN j.concurrency_key IS NULL THEN NULL ELSE 3 END, claimed_ahead = taken.place > $4,
-       lease_until = $2::float8 + $7::float8,
-       history = j.history || ',{"state":"running","at":' || $2::float8 || ',"attempt":' || (j.attempt + 1) || '}'
-     FROM taken WHERE j.id = taken.id RETURNING j.*, taken.place`,
+       lease_until = clock.at + $7::float8,
+       history = j.history || ',{"state":"running","at":' || clock.at || ',"attempt":' || (j.attempt + 1) || '}'
+     FROM taken CROSS JOIN clock WHERE j.id = taken.id RETURNING j.*, taken.place`,
     // The number of an attempt alone could come again, where another server takes over that has not heard of the last.
-    [JSON.stringify(open), tx.now, total, limit, randomUUID(), owner, leaseMs],
+    [JSON.stringify(open), tx.now, total, limit, randomUUID(), owner, leaseMs, now],
   );
   const claimed = started.sort((a, b) => a.place - b.place).map(fromRow);
   for (const { id, name, history } of claimed) {

@@ -72,6 +72,8 @@ export class Connections {
     });
     // Of a connection that nobody uses: the next who needs one makes another.
     this.#pool.on('error', () => {});
+    // And of one that is ended in the moment between it is made and somebody has it: his first statement says so.
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   #config(): ClientConfig {
@@ -165,6 +167,15 @@ export class Connections {
     }
   }
 
+  /**
+   * So the database's clock stood a moment ago. Each such word is late by its way here: that which was late the least is kept, so that
+   * what comes after something here is not written as before it.
+   */
+  heard(now: number): void {
+    const estimate = this.#estimate();
+    if (estimate === null || now >= estimate) this.#read = { now, at: performance.now() };
+  }
+
   /** The database's clock, as it was read within the last second, and what has passed since: never ahead of it. */
   #estimate(): number | null {
     const passed = performance.now() - this.#read.at;
@@ -195,8 +206,9 @@ export class Connections {
       const beginning = client.query(text).then((results) => {
         const each = (results as unknown as { rows: never[] }[]).map(({ rows }) => rows);
         const [read] = each.at(-1) as unknown as [{ now: string }];
-        this.#read = { now: Number(read.now), at: performance.now() };
-        return { begun: each.slice(-begin.statements.length - 1, -1), now: this.#read.now };
+        const now = Number(read.now);
+        this.heard(now);
+        return { begun: each.slice(-begin.statements.length - 1, -1), now };
       });
       const estimate = begin.statements.length > 0 ? null : this.#estimate();
       // Where it brings nothing that is waited for, what follows is sent with it.

@@ -58,7 +58,7 @@ export async function began(
     if (limitsOf(name, limits)?.rate)
       await tx.query(`INSERT INTO ${tx.schema}.starts (name, at, n) VALUES ($1, $2, $3)`, [
         name,
-        tx.now,
+        jobs?.[0]?.startedAt,
         jobs?.length ?? 0,
       ]);
 }

@@ -68,7 +68,13 @@ export class Notifications implements Notifier {
 
   async open(): Promise<void> {
     await this.#listen();
-    this.#lastMade = await this.#made();
+    try {
+      this.#lastMade = await this.#made();
+    } catch (error) {
+      // Whoever opens it again has another.
+      await this.#hangUp();
+      throw error;
+    }
     this.#base = this.#lastMade - this.#heard;
     this.#lookLater();
   }
@@ -77,10 +83,15 @@ export class Notifications implements Notifier {
     this.#isClosed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     while (this.#sending !== null) await this.#sending;
-    // Nothing else may keep the process while it says goodbye.
-    this.#listener?.ref();
-    await this.#listener?.end().catch(() => {});
+    await this.#hangUp();
+  }
+
+  async #hangUp(): Promise<void> {
+    const listener = this.#listener;
     this.#listener = null;
+    // Nothing else may keep the process while it says goodbye.
+    listener?.ref();
+    await listener?.end().catch(() => {});
   }
 
   tell(changes: readonly Change[], numbers: number): void {

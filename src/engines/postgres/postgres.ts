@@ -213,7 +213,11 @@ export class PostgresEngine implements Engine {
         for (const { name, concurrency_key } of ripe) tx.touched(name, concurrency_key);
         // Those that come to wait for a slot are claimed with the others.
         await tx.moveUp();
-        return claim(tx, of);
+        const claimed = await claim(tx, of, now);
+        const startedAt = claimed[0]?.startedAt ?? null;
+        // What ends them here is written as later.
+        if (now === null && startedAt !== null) this.#connections.heard(startedAt);
+        return claimed;
       });
       this.#stored(tx);
       return value;
