@@ -122,7 +122,7 @@ export class Presence {
     this.#telling = (this.#telling ?? Promise.resolve()).then(() => this.#tell());
     this.#telling.then(() => {
       this.#rest();
-      if (!this.#isOver) this.#timer = clock.setTimeout(() => this.tell(), Math.min(intervalMs, leaseMs / 5));
+      if (!this.#isOver) this.#timer = clock.setTimeout(() => this.tell(), Math.min(intervalMs, leaseMs / 4));
     });
   }
 

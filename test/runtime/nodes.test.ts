@@ -125,7 +125,7 @@ test('a node that is cut off is gone by the time its jobs are taken over, and wh
   cut();
   const cutAt = clock.now();
   await start('web-2');
-  await clock.advance(10);
+  await clock.advance(8);
   expect(await watcher.nodes()).toMatchObject([{ name: 'web-1', state: 'running' }, { name: 'web-2' }]);
   await clock.advance(10);
   const [gone] = await watcher.nodes();
