@@ -454,6 +454,15 @@ test('the same where that cannot be stored: it is told, and looked for more', as
   expect(refills).toBe(1);
 });
 
+test('nobody waits for that', async () => {
+  const ahead = claimAhead();
+  commitMs = 10_000;
+  handBack = () => new Promise(() => {});
+  const late = ahead.claim(1);
+  await clock.advance(10);
+  expect(await late).toEqual([]);
+});
+
 test('and before the end of a drain, which waits for it', async () => {
   const ahead = claimAhead();
   commitMs = 10_000;

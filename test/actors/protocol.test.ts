@@ -21,9 +21,12 @@ test('a word is its watchdog’s if it knows the secret and says a cause', () =>
   }
 });
 
-test.each(['job', 'heartbeat', 'progress', 'queue', 'deadline'] as const)('%s is a cause', (cause) => {
-  expect(toWord({ secret: 's', cause }, 's')).toEqual({ cause });
-});
+test.each(['job', 'heartbeat', 'progress', 'queue', 'deadline', 'lease'] as const)(
+  '%s is a cause',
+  (cause) => {
+    expect(toWord({ secret: 's', cause }, 's')).toEqual({ cause });
+  },
+);
 
 test.each([
   ['text', { name: 'Error', message: 'text' }],

@@ -144,7 +144,7 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/actors/claimAhead.ts',
-    line: 'if (oldest !== undefined && oldest.since <= since)',
+    line: 'if (oldest !== undefined && oldest.askedAt <= since)',
     mutator: 'ConditionalExpression',
     reason: 'spares the walk over what waits: where nothing is stale nothing goes',
   },
