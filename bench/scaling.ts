@@ -10,13 +10,14 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { PostgresEngine } from '../src/engines/postgres/postgres.ts';
 import { defineJob, JobProcessor } from '../src/index.ts';
-import { type Benchmark, median } from './benchmark.ts';
+import { atMost, type Benchmark, median } from './benchmark.ts';
 import { processorMsOf } from './postgresParts.ts';
 import { connectionString } from './postgresServer.ts';
 import type { WorkerFigures } from './scaling/worker.ts';
 
 const concurrency = 10;
 const counts = [1, 2, 4, 8];
+const farthest = 0.25;
 
 /** Of one run, a job. */
 interface Costs {
@@ -46,11 +47,22 @@ export const scaling: Benchmark = {
     const model = modelOf(medians);
     const rows = medians.map((costs) => ({
       ...rounded(costs),
-      // The first two are what it was made of.
       modelJobsASecond: Math.round(model(costs.workers)),
       measuredAsPartOfModel: Math.round((costs.jobsASecond / model(costs.workers)) * 100) / 100,
     }));
-    return { rows, bars: [] };
+    const off = (workers: number) => {
+      const { jobsASecond } = medians[counts.indexOf(workers)] as Costs;
+      return Math.round(Math.abs(jobsASecond / model(workers) - 1) * 100) / 100;
+    };
+    // The first two are what it was made of, and one short round says little.
+    const checked = quick ? [] : counts.slice(2);
+    progress('workers that have nothing to do');
+    return {
+      rows: [...rows, await idle(4, quick ? 5 : 20)],
+      bars: checked.map((workers) =>
+        atMost(`how far the model is off at ${workers} workers`, off(workers), farthest),
+      ),
+    };
   },
 };
 
@@ -86,35 +98,60 @@ function rounded({ transactions, ...costs }: Costs) {
   return { ...whole, transactions: Math.round(transactions * 1000) / 1000 };
 }
 
-async function measured(workers: number, jobs: number): Promise<Costs> {
+/** Worker processes on a schema of their own, until `act` is done; `server`: what its sessions have used. */
+async function withWorkers<T>(
+  workers: number,
+  jobs: number,
+  act: (nodes: readonly ChildProcess[], server: () => Promise<ServerFigures>) => Promise<T>,
+): Promise<T> {
   const schema = `unstuck_scaling_${process.pid}`;
   const url = new URL(connectionString);
   url.searchParams.set('application_name', schema);
   const client = new pg.Client({ connectionString });
   await client.connect();
   const nodes: ChildProcess[] = [];
+  const server = async () => {
+    const { rows } = await client.query(
+      `SELECT pid, pg_current_wal_insert_lsn() - '0/0' AS log,
+         (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()) AS commits
+       FROM pg_stat_activity WHERE application_name = $1`,
+      [schema],
+    );
+    return {
+      log: Number(rows[0].log),
+      commits: Number(rows[0].commits),
+      connections: rows.length,
+      micros: rows.reduce((sum, { pid }) => sum + processorMsOf(pid) * 1000, 0),
+    };
+  };
   try {
-    await store(schema, 2 * jobs);
+    await store(schema, jobs);
     for (let index = 0; index < workers; index += 1) nodes.push(await begun(url.href, schema));
     await Promise.all(nodes.map((node) => ask(node, 'start')));
+    return await act(nodes, server);
+  } finally {
+    for (const node of nodes) {
+      node.kill('SIGKILL');
+      if (node.exitCode === null && node.signalCode === null) await once(node, 'exit');
+    }
+    await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+    await client.end();
+  }
+}
+
+interface ServerFigures {
+  log: number;
+  commits: number;
+  connections: number;
+  micros: number;
+}
+
+function measured(workers: number, jobs: number): Promise<Costs> {
+  return withWorkers(workers, 2 * jobs, async (nodes, server) => {
     const look = async () => {
       const figures = await Promise.all(nodes.map((node) => ask(node, 'tell')));
       const sum = (name: keyof WorkerFigures) => figures.reduce((total, each) => total + each[name], 0);
       return { at: performance.now(), completed: sum('completed'), worker: sum('processor') };
-    };
-    const server = async () => {
-      const { rows } = await client.query(
-        `SELECT pid, pg_current_wal_insert_lsn() - '0/0' AS log,
-           (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()) AS commits
-         FROM pg_stat_activity WHERE application_name = $1`,
-        [schema],
-      );
-      return {
-        log: Number(rows[0].log),
-        commits: Number(rows[0].commits),
-        connections: rows.length,
-        micros: rows.reduce((sum, { pid }) => sum + processorMsOf(pid) * 1000, 0),
-      };
     };
     // It warms up with some, and some are left, so that none of them runs dry.
     while ((await look()).completed < jobs / 4) await pause(20);
@@ -131,14 +168,29 @@ async function measured(workers: number, jobs: number): Promise<Costs> {
       transactions: (serverAfter.commits - serverBefore.commits) / done,
       connections: serverAfter.connections,
     };
-  } finally {
-    for (const node of nodes) {
-      node.kill('SIGKILL');
-      if (node.exitCode === null && node.signalCode === null) await once(node, 'exit');
-    }
-    await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
-    await client.end();
-  }
+  });
+}
+
+/** What workers cost that have nothing to do, each in a second. */
+function idle(workers: number, seconds: number): Promise<Record<string, string | number>> {
+  return withWorkers(workers, 0, async (nodes, server) => {
+    await pause(2000);
+    const used = async () => {
+      const figures = await Promise.all(nodes.map((node) => ask(node, 'tell')));
+      return figures.reduce((sum, { processor }) => sum + processor, 0);
+    };
+    const [before, workerBefore] = [await server(), await used()];
+    await pause(seconds * 1000);
+    const [after, workerAfter] = [await server(), await used()];
+    const each = (value: number) => Math.round((value / workers / seconds) * 10) / 10;
+    return {
+      idleWorkers: workers,
+      transactionsASecondEach: each(after.commits - before.commits),
+      serverMicrosASecondEach: each(after.micros - before.micros),
+      workerMicrosASecondEach: each(workerAfter - workerBefore),
+      logBytesASecondEach: each(after.log - before.log),
+    };
+  });
 }
 
 async function store(schema: string, jobs: number): Promise<void> {
