@@ -7,9 +7,8 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { atMost, type Benchmark, median } from './benchmark.ts';
 import type { NodeOrder, NodeWord } from './nodeLoss/node.ts';
-import { isListening } from './peers/index.ts';
 import { ensurePeers } from './peers/install.ts';
-import { connectionString } from './postgresServer.ts';
+import { connectionString, needServer } from './postgresServer.ts';
 
 const systems = [
   { name: 'unstuck', module: './unstuck.ts', variant: '' },
@@ -26,9 +25,7 @@ const promisedMs = 15_000;
 export const nodeLoss: Benchmark = {
   about: 'how soon the jobs of a node run elsewhere after its kill -9, beside pg-boss and BullMQ',
   async run({ quick, progress }) {
-    const { hostname, port } = new URL(connectionString);
-    if (!(await isListening(Number(port === '' ? 5432 : port))))
-      throw new Error(`nothing listens at ${hostname}: name a PostgreSQL server by UNSTUCK_POSTGRES`);
+    await needServer();
     ensurePeers();
     const patienceMs = quick ? 30_000 : 120_000;
     const chosen = quick ? systems.slice(0, 1) : systems;

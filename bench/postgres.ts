@@ -4,10 +4,9 @@
 
 import { atMost, type Bar, type Benchmark, median } from './benchmark.ts';
 import { ask, inTurns, type System } from './durable.ts';
-import { isListening } from './peers/index.ts';
 import { ensurePeers } from './peers/install.ts';
 import { partsOfALife } from './postgresParts.ts';
-import { connectionString } from './postgresServer.ts';
+import { needServer } from './postgresServer.ts';
 
 const ours: System = { name: 'unstuck', module: './unstuckPostgres.ts', durable: '' };
 const others: readonly System[] = [
@@ -22,9 +21,7 @@ const withoutBar = 'graphile-worker, in batches';
 export const postgres: Benchmark = {
   about: 'jobs in PostgreSQL a second, beside pg-boss, BullMQ and graphile-worker; how soon one starts',
   async run({ quick, progress }) {
-    const { hostname, port } = new URL(connectionString);
-    if (!(await isListening(Number(port === '' ? 5432 : port))))
-      throw new Error(`nothing listens at ${hostname}: name a PostgreSQL server by UNSTUCK_POSTGRES`);
+    await needServer();
     ensurePeers();
     const rounds = quick ? 1 : 5;
     const window = quick ? { warmUpMs: 700, ms: 1000 } : { warmUpMs: 1500, ms: 3000 };

@@ -12,7 +12,7 @@ import { PostgresEngine } from '../src/engines/postgres/postgres.ts';
 import { defineJob, JobProcessor } from '../src/index.ts';
 import { atMost, type Benchmark, median } from './benchmark.ts';
 import { processorMsOf } from './postgresParts.ts';
-import { connectionString } from './postgresServer.ts';
+import { connectionString, needServer } from './postgresServer.ts';
 import type { WorkerFigures } from './scaling/worker.ts';
 
 const concurrency = 10;
@@ -34,6 +34,7 @@ interface Costs {
 export const scaling: Benchmark = {
   about: 'one PostgreSQL database with 1, 2, 4 and 8 worker processes, and a model of it',
   async run({ quick, progress }) {
+    await needServer();
     const rounds = quick ? 1 : 5;
     const jobs = quick ? 4000 : 12_000;
     const found = new Map<number, Costs[]>(counts.map((count) => [count, []]));
