@@ -160,9 +160,9 @@ function isWorthAnotherAttempt({ failure }: JobStatus): boolean {
 /** What the input calls `tolerance.amount` was typed as `--tolerance amount=…`. */
 function asOption({ message, subject }: ReconciliationInputError): string {
   const isOption =
-    /^(key|compare|ignore|memory|out|map|csv|tolerance(\..*)?)$/s.test(subject) &&
+    /^((key|compare|ignore|memory|out|map)$|(tolerance|csv)(\.|$))/.test(subject) &&
     message.startsWith(subject);
-  return isOption ? `--${message.replace(/^tolerance\./, 'tolerance ')}` : message;
+  return isOption ? `--${message.replace(/^(tolerance|csv)\./, '$1 ')}` : message;
 }
 
 /** Asked before anything is made; the job itself would only find out in its process. */

@@ -11,19 +11,31 @@ export function part(report: Report, from: number, to: number): Report {
   return (done) => report(from + Math.min(1, done) * (to - from));
 }
 
-/** What follows the reading of a side is the sorting, about as long again. */
-const readingPart = 0.5;
+/**
+ * DuckDB reads on all threads, then sorts and writes on one: of 4.1 s for 88 MB of CSV 1.1 s were the reading. What follows has
+ * no measure but that pace.
+ */
+const readingPart = 0.25;
 const lookMs = 100;
 
 /** Reports on `work` by the bytes that this process reads meanwhile, of `bytes` in all. */
 export async function reportReading<T>(bytes: number, report: Report, work: () => Promise<T>): Promise<T> {
   const before = await bytesRead();
+  const startedAt = performance.now();
+  let readAfterMs: number | null = null;
   const look = async () => {
     const now = await bytesRead();
-    if (before !== null && now !== null && bytes > 0)
-      report(Math.min(1, (now - before) / bytes) * readingPart);
+    if (before === null || now === null) return;
+    const passedMs = performance.now() - startedAt;
+    const read = (now - before) / bytes;
+    if (read < 1) report(read * readingPart);
+    else {
+      readAfterMs ??= passedMs;
+      const wholeMs = readAfterMs / readingPart;
+      report(Math.min(0.95, readingPart + (passedMs - readAfterMs) / wholeMs));
+    }
   };
-  const timer = before === null ? undefined : setInterval(() => void look(), lookMs);
+  const timer = before === null || bytes === 0 ? undefined : setInterval(() => void look(), lookMs);
   try {
     return await work();
   } finally {

@@ -114,7 +114,7 @@ test.each([
   [['--map', 'id=no'], /--map: expected a column of right\.csv \("id", "amount"\), got "no"/],
   [['--csv', 'header=maybe'], /--csv.*header=yes or header=no/],
   [['--csv', 'colour=red'], /--csv.*NAME=VALUE/],
-  [['--csv', 'encoding=klingon'], /--csv\.encoding: expected an encoding/],
+  [['--csv', 'encoding=klingon'], /--csv encoding: expected an encoding/],
 ])('%s is refused', async (options, says) => {
   const { cwd, env } = folders({ 'left.csv': good, 'right.csv': good });
   const { code, stderr } = await run(['reconcile', 'left.csv', 'right.csv', '-k', 'id', ...options], {
