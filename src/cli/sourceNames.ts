@@ -29,13 +29,21 @@ export function withoutPasswords(input: ReconciliationInput): ReconciliationInpu
   const changed = { ...input };
   for (const side of sides) {
     const name = `UNSTUCK_${side.toUpperCase()}_PASSWORD`;
+    const aside = (password: string) => {
+      process.env[name] = decode(password);
+      return `\${${name}}`;
+    };
     changed[side] = input[side].replace(
       /^(postgres(?:ql)?:\/\/[^:/?#@]*:)([^/?#]*)@/i,
       (whole, before: string, password: string) => {
         if (password === '' || password.includes('${')) return whole;
-        process.env[name] = decode(password);
-        return `${before}\${${name}}@`;
+        return `${before}${aside(password)}@`;
       },
+    );
+    changed[side] = changed[side].replace(
+      /^(postgres(?:ql)?:.*?[?&]password=)([^&]*)(?=&(?:.*&)?(?:table|query)=)/is,
+      (whole, before: string, password: string) =>
+        password.includes('${') ? whole : `${before}${aside(password)}`,
     );
   }
   return changed;

@@ -221,10 +221,10 @@ describe('several files', () => {
     const folder = testFolder();
     folder.write('a1.csv', 'id,amount\n9,9\n');
     const { summary } = await compared(folder, {
-      left: folder.write('a[1].csv', good),
+      left: folder.write('a[1].csv', `${good}3\n`),
       right: folder.write('right.csv', good),
     });
-    expect(summary.matched).toBe(2);
+    expect(summary).toMatchObject({ matched: 2, rejected: { left: 1, right: 0 } });
   });
 
   test('Parquet files with the same columns are one side', async () => {
@@ -296,6 +296,15 @@ describe('JSON Lines', () => {
     ]);
   });
 
+  test('keys that are values are told', async () => {
+    const folder = testFolder();
+    const keys = Array.from({ length: 2001 }, (_, id) => `{"id":1,"k${id}":1}`);
+    const left = folder.write('left.jsonl', keys.join('\n'));
+    expect(await refused(folder, { left, right: folder.write('right.csv', good) })).toBe(
+      `${left}: expected at most 2000 keys, got more by line 2000. Keys that are values, such as ids, belong into a field of their own.`,
+    );
+  });
+
   test('a JSON array is told', async () => {
     const folder = testFolder();
     const left = folder.write('left.json', '[\n {"id": 1}\n]\n');
@@ -364,6 +373,26 @@ describe('SQLite', () => {
     expect(await refused(folder, { left: `sqlite:${right}?table=a`, right })).toContain(
       'expected an SQLite file, got another file.',
     );
+  });
+
+  test('what a writer has not yet moved from its log into the file is read, and counts', async () => {
+    const folder = testFolder();
+    const path = shop(folder);
+    const writer = new DatabaseSync(path);
+    writer.exec(`PRAGMA journal_mode = WAL; INSERT INTO empty VALUES (7)`);
+    const input = {
+      left: `sqlite:${path}?table=empty`,
+      right: folder.write('right.csv', 'id\n7\n8\n'),
+      key: ['id'],
+      out: folder.path('out'),
+    };
+    const first = await abandoned(input);
+    expect(await abandoned(input)).toBe(first);
+    writer.exec('INSERT INTO empty VALUES (8)');
+    const summary = await reconcile(input);
+    writer.close();
+    expect(summary.matched).toBe(2);
+    expect(summary.staging).not.toBe(first);
   });
 
   test('an empty table is compared: all rows are on one side', async () => {

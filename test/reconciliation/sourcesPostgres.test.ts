@@ -166,6 +166,7 @@ test.each([
     'postgresql://host/db?user=me&password=***&query=SELECT 1',
   ],
   ['postgres://host:5432/db?table=a@b', 'postgres://host:5432/db?table=a@b'],
+  ['sqlite:a.db?query=SELECT 1\n  AS a', 'sqlite:a.db?query=SELECT 1 AS a'],
   ['sqlite:a.db?table=t', 'sqlite:a.db?table=t'],
   ['a:b@c.csv', 'a:b@c.csv'],
 ])('%s is shown as %s', (source, shown) => expect(shownSource(source)).toBe(shown));

@@ -42,14 +42,19 @@ export function absoluteSource(source: string): string {
   return file === '' ? source : `sqlite:${resolve(file)}${rest}`;
 }
 
-/** As messages, logs and reports show a source: an address without its password. */
+/** As messages, logs and reports show a source: an address without its password, in one line that is not too long. */
 export function shownSource(source: string): string {
-  if (!/^postgres(ql)?:/i.test(source)) return source;
+  if (!isAddress(source)) return source;
   const [, place = source, asked = ''] = /^(.*?)([?&](?:table|query)=.*)$/s.exec(source) ?? [];
   // Up to the last @ of the place: a password that is not encoded may hold anything.
-  const bare = place.replace(/^(\w+:\/\/[^:@]*):.*@/s, '$1@').replace(/([?&]password=)[^&]*/gi, '$1***');
-  return `${bare}${asked}`;
+  const bare = place
+    .replace(/^(postgres\w*:\/\/[^:@]*):.*@/is, '$1@')
+    .replace(/([?&]password=)[^&]*/gi, '$1***');
+  const line = asked.replace(/\s+/g, ' ');
+  return `${bare}${line.length > longest ? `${line.slice(0, longest)}…` : line}`;
 }
+
+const longest = 100;
 
 /** `${NAME}` stands for a variable of the environment, so that a password need not be stored with the job. */
 export function withVariables(source: string, place: string): string {

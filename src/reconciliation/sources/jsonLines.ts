@@ -70,6 +70,7 @@ async function openJsonLines(
       const value = objectIn(line.text);
       if (typeof value === 'string') continue;
       for (const name of Object.keys(value)) if (!names.has(name)) names.set(name, names.size);
+      if (names.size > mostKeys) throw tooManyKeys(file.path, line.number);
     }
   });
   const table = join(folder, `${side}.csv`);
@@ -91,6 +92,14 @@ async function openJsonLines(
   await store(database, side, rejected);
   const columns = [...names.keys()].map((name) => ({ name, type: 'VARCHAR' }));
   return exportedTable(database, side, path, { path: table, bytes: writer.bytes }, columns, '');
+}
+
+/** Each is a column of the staging, and of the reports. */
+const mostKeys = 2000;
+
+function tooManyKeys(path: string, line: number): ReconciliationInputError {
+  const advice = 'Keys that are values, such as ids, belong into a field of their own.';
+  return new ReconciliationInputError(path, `at most ${mostKeys} keys`, `more by line ${line}`, advice);
 }
 
 interface Line {

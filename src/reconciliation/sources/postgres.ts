@@ -14,11 +14,12 @@ import { checkQueryNames } from './sqlite.ts';
 
 export async function postgresSource(side: Side, address: string): Promise<Source> {
   const path = shownSource(address);
+  const { place, asked } = parseAddress(address);
   const { columns, size } = await connected(address, async (client, asked) => ({
     columns: await describe(path, client, asked),
     size: await estimate(client, asked),
   }));
-  const parts = ['postgres', path, columns, size];
+  const parts = ['postgres', shownSource(place), asked, columns, size];
   return {
     side,
     path,

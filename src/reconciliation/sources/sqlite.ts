@@ -7,7 +7,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { identifier } from '../database.ts';
 import { listNames, ReconciliationInputError } from '../inputError.ts';
-import { type Address, parseAddress } from './address.ts';
+import { type Address, parseAddress, shownSource } from './address.ts';
 import { exportedTable, rowTooLong, TableWriter } from './exportedTable.ts';
 import { type FoundFile, findFile, fingerprintOfFiles } from './files.ts';
 import type { OpenRequest, OpenSource, Side, Source, TypedColumn } from './source.ts';
@@ -15,8 +15,9 @@ import { firstBytes } from './textFile.ts';
 
 type Value = null | bigint | number | string | Uint8Array;
 
-export async function sqliteSource(side: Side, path: string): Promise<Source> {
-  const { place, asked } = parseAddress(path);
+export async function sqliteSource(side: Side, address: string): Promise<Source> {
+  const path = shownSource(address);
+  const { place, asked } = parseAddress(address);
   const name = place.replace(/^sqlite:(\/\/(?=\/))?/i, '');
   const file = await findFile(name, 'an SQLite file');
   if ((await firstBytes(file.real, 16)).toString('latin1') !== 'SQLite format 3\0')
