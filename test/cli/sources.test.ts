@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { generateSample } from '../../examples/reconcile/generate.ts';
@@ -133,11 +134,26 @@ test.skipIf(!(await isPostgresThere()))(
     url.username ||= 'postgres';
     url.password = 's3cr3t';
     const query = 'SELECT id, amount FROM (VALUES (1, 10), (2, 20)) v(id, amount), pg_sleep(2)';
-    const running = start(['reconcile', `${url.href}?query=${query}`, 'right.csv', '-k', 'id', '--inspect'], {
-      cwd,
-      env,
-    });
-    await running.said(/Live page: \S+/);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    const args = [
+      'reconcile',
+      `${url.href}?query=${query}`,
+      'right.csv',
+      '-k',
+      'id',
+      '--inspect',
+      String(port),
+    ];
+    const running = start(args, { cwd, env });
+    await running.said('Live page: ');
+    const page = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+    const { jobs } = JSON.parse(await page('/jobs'));
+    const shown = await page(`/jobs/${jobs[0].id}`);
+    expect(shown).toContain('UNSTUCK_LEFT_PASSWORD');
+    expect(shown).not.toContain('s3cr3t');
     const { code, stdout, stderr } = await running.ended;
     expect(stdout).toContain('Everything matches.');
     expect(`${stdout}${stderr}`).not.toContain('s3cr3t');

@@ -127,6 +127,33 @@ describe.skipIf(!isThere)('a PostgreSQL source', () => {
     expect(await told(postgresUrl)).toContain('expected a table or a query');
   });
 
+  // On the wall clock: how soon the server is left alone is what it is about.
+  test('a run that is asked to stop leaves no query on the server', async () => {
+    const folder = testFolder();
+    const stop = new AbortController();
+    const marker = folder.path('x').replaceAll(/\W/g, '_');
+    const input = {
+      left: address(`query=SELECT 1 AS id, '${marker}' AS v FROM (SELECT pg_sleep(60)) s`),
+      right: folder.write('right.csv', 'id\n1\n'),
+      key: ['id'],
+      out: folder.path('out'),
+    };
+    const running = () =>
+      onServer(async (client) => {
+        const found = await client.query(
+          "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()",
+          [`COPY%${marker}%`],
+        );
+        return found.rowCount === 1;
+      });
+    const reason = new Error('asked to stop');
+    const run = expect(reconcile(input, { signal: stop.signal })).rejects.toBe(reason);
+    await expect.poll(running, { timeout: 10_000 }).toBe(true);
+    stop.abort(reason);
+    await run;
+    await expect.poll(running, { timeout: 10_000 }).toBe(false);
+  });
+
   test('no password is in a message, a fingerprint or a file', async () => {
     const folder = testFolder();
     const schema = await schemaWith('CREATE TABLE t AS SELECT 1 AS id, 2 AS v');

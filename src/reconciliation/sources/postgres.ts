@@ -103,6 +103,8 @@ async function connected<T>(
     await client.connect();
     signal?.addEventListener('abort', stop, { once: true });
     signal?.throwIfAborted();
+    // A long query ends with whoever asked, also where that is killed. Servers before 14 do not know it.
+    await client.query("SET client_connection_check_interval = '1s'").catch(() => undefined);
     for (const statement of beginning) await client.query(statement);
     return await act(client, await fromClause(path, client, asked));
   } catch (error) {
