@@ -93,6 +93,9 @@ describe('ten ugly files', () => {
     );
     const { summary } = await compared(folder, { left, right, csv: { left: { encoding: 'windows-1252' } } });
     expect(summary).toMatchObject({ matched: 2, mismatched: 0 });
+    expect(await refused(folder, { left, right, csv: { encoding: 'windows-1252' } })).toBe(
+      `${right}: expected windows-1252 text, got UTF-8. Say the encoding for the other side only: csv.left or csv.right (--csv left.encoding=…).`,
+    );
   });
 
   test('no header: told, or known by a key of such names; else an error that says so', async () => {

@@ -43,6 +43,7 @@ export async function readTextFile(
   refuseOtherKinds(path, bytes);
   const found = encodingOf(bytes, encoding);
   let start = bytes.subarray(found.mark);
+  if (!found.encoding.startsWith('utf-')) refuseUtf8(path, start, found.encoding);
   if (found.encoding !== 'utf-8') start = decodedStart(path, start, found.encoding, whole);
   else checkUtf8(path, start, whole);
   return { path, real, size, packing, encoding: found.encoding, start, whole };
@@ -145,6 +146,22 @@ function encodingOf(bytes: Buffer, told: string | null): { encoding: string; mar
   if (pairs >= 4 && nuls[1]! > 0.8 * pairs && nuls[0] === 0) return { encoding: 'utf-16le', mark: 0 };
   if (pairs >= 4 && nuls[0]! > 0.8 * pairs && nuls[1] === 0) return { encoding: 'utf-16be', mark: 0 };
   return { encoding: 'utf-8', mark: 0 };
+}
+
+/** Text that is UTF-8 beyond ASCII is hardly anything else by chance, and would be read wrong without a word. */
+function refuseUtf8(path: string, bytes: Buffer, encoding: string): void {
+  const isAscii = bytes.every((byte) => byte < 0x80);
+  if (isAscii || !isUtf8(bytes.subarray(0, wholeCharacters(bytes)))) return;
+  const advice = 'Say the encoding for the other side only: csv.left or csv.right (--csv left.encoding=…).';
+  throw new ReconciliationInputError(path, `${encoding} text`, 'UTF-8', advice);
+}
+
+/** Where the last character that may be cut in two begins. */
+function wholeCharacters(bytes: Buffer): number {
+  let end = bytes.length;
+  for (let back = 1; back <= 3 && back <= bytes.length; back += 1)
+    if (bytes[bytes.length - back]! >= 0xc0) end = bytes.length - back;
+  return end;
 }
 
 function decodedStart(path: string, bytes: Buffer, encoding: string, whole: boolean): Buffer {
