@@ -11,6 +11,7 @@ import {
   type ReconciliationInput,
   type ReconciliationSummary,
   type reconciliation,
+  reconciliationProgress,
   startReconciliationJob,
 } from '../../src/reconciliation/index.ts';
 
@@ -68,13 +69,14 @@ export function createStage(interruption: Interruption) {
       const record = `rung: ${rung}, tookSeconds: ${tookSeconds}, confirmed: ${confirmed}`;
       text(color('dim', `         record     ${record}`));
     });
-    processor.on('running', ({ attempt, progress: { items, total } }) => {
+    processor.on('running', ({ attempt, progress }) => {
+      const { done, chunks } = reconciliationProgress(progress) ?? { done: 0, chunks: 0 };
       if (attempt > 1)
-        moment(`${color('cyan', 'goes on')}    attempt ${attempt}, after chunk ${items} of ${total}`);
+        moment(`${color('cyan', 'goes on')}    attempt ${attempt}, after chunk ${done} of ${chunks}`);
     });
     const handle = await startReconciliationJob(processor, input, options);
     interruption.signal.addEventListener('abort', () => handle.cancel('interrupted'));
-    progress.begin('reading both files');
+    progress.begin('reading both files', async () => null);
     try {
       await processor.start();
       const summary = await handle.result();

@@ -1,6 +1,7 @@
 // What happens to the attempts of a job, in plain words. The log has the facts; this is for whoever is watching.
 
 import type { JobProcessor, JobStatus, Jobs, StopRecord } from '../index.ts';
+import { reconciliationProgress } from '../reconciliation/index.ts';
 import { formatDuration } from './durations.ts';
 import { printable } from './printable.ts';
 
@@ -66,9 +67,9 @@ export function howItStopped(stop: StopRecord, proof = 'its process is gone'): s
 }
 
 function retryStory(status: JobStatus, noticed: string | null): string {
-  const { items, total } = status.progress;
+  const { read, done, chunks } = reconciliationProgress(status.progress) ?? { read: 0, done: 0, chunks: 0 };
   const ended = noticed ?? printable(status.failure?.message ?? 'it ended without an outcome');
   const stopped = status.stop === null ? '' : `; ${howItStopped(status.stop)}`;
-  const from = items === 0 ? 'starts over' : `goes on after chunk ${items} of ${total ?? '?'}`;
+  const from = read < 1 || chunks === 0 ? 'starts over' : `goes on after chunk ${done} of ${chunks}`;
   return `Attempt ${status.attempt}: ${ended}${stopped}. Attempt ${status.attempt + 1} of ${status.maxAttempts} ${from}.`;
 }

@@ -1,7 +1,11 @@
 // How a run ended, and the one line about it: what it was, and what to do.
 
 import { type Job, JobCancelledError, JobFailedError, type JobStatus, JobTimedOutError } from '../index.ts';
-import type { ReconciliationInput, ReconciliationSummary } from '../reconciliation/index.ts';
+import {
+  type ReconciliationInput,
+  type ReconciliationSummary,
+  reconciliationProgress,
+} from '../reconciliation/index.ts';
 import { type AttemptStory, howItStopped } from './attemptStory.ts';
 import type { Interruption } from './interruption.ts';
 import { exitCodeOf, exitCodes, type Outcome } from './outcome.ts';
@@ -65,8 +69,9 @@ function failedLine({ failure, attempt }: JobStatus, goOn: string): string {
   return `failed${attempt > 1 ? ` at attempt ${attempt}` : ''}: ${message.replace(/\.$/, '')}. ${goOn}`;
 }
 
-function howToGoOn({ progress: { items, total } }: JobStatus, { out, fresh }: ReconciliationInput): string {
+function howToGoOn({ progress }: JobStatus, { out, fresh }: ReconciliationInput): string {
   const command = fresh === true ? 'the same command without --fresh' : 'the same command';
-  if (items === 0) return `Nothing is done yet: ${command} begins again.`;
-  return `${items} of ${total ?? '?'} chunks are done and kept in ${shownPath(out)}: ${command} goes on from there.`;
+  const { done, chunks } = reconciliationProgress(progress) ?? { done: 0, chunks: 0 };
+  if (done === 0) return `Nothing is done yet: ${command} begins again.`;
+  return `${done} of ${chunks} chunks are done and kept in ${shownPath(out)}: ${command} goes on from there.`;
 }

@@ -2,6 +2,7 @@
 // own error, which names the option.
 
 import { InvalidArgumentError } from 'commander';
+import type { ReconciliationInput } from '../reconciliation/index.ts';
 
 /** `id,region`, and again: each adds to the list. */
 export function addNames(text: string, names: string[] = []): string[] {
@@ -21,6 +22,48 @@ export function addTolerances(text: string, known: Record<string, string> = {}):
     throw new InvalidArgumentError('Expected COLUMN=NUMBER with a number of 0 or more, such as amount=0.01.');
   });
   return Object.fromEntries([...Object.entries(known), ...pairs]);
+}
+
+/** `amount=betrag`, and again. A name may hold a comma. */
+export function addPair(text: string, known: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  const [left, right] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  if (at > 0 && left !== '' && right !== '')
+    return Object.fromEntries([...Object.entries(known), [left, right]]);
+  throw new InvalidArgumentError('Expected LEFT=RIGHT, two column names, such as amount=betrag.');
+}
+
+type Csv = NonNullable<ReconciliationInput['csv']>;
+
+const words: Record<string, string> = {
+  tab: '\t',
+  '\\t': '\t',
+  comma: ',',
+  semicolon: ';',
+  pipe: '|',
+  none: '',
+};
+
+/** `delimiter=;`, `left.encoding=windows-1252`, and again. */
+export function addCsvOption(text: string, known: Csv = {}): Csv {
+  const [, side, name, value = ''] =
+    /^(?:(left|right)\.)?(delimiter|quote|header|encoding)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) {
+    throw new InvalidArgumentError(
+      'Expected NAME=VALUE with delimiter, quote, header or encoding, such as delimiter=; or left.encoding=windows-1252.',
+    );
+  }
+  const option = {
+    [name]: name === 'header' ? yesOrNo(value) : name === 'encoding' ? value : (words[value] ?? value),
+  };
+  if (side === undefined) return { ...known, ...option };
+  return { ...known, [side]: { ...known[side as 'left' | 'right'], ...option } };
+}
+
+function yesOrNo(text: string): boolean {
+  if (/^(yes|true)$/.test(text)) return true;
+  if (/^(no|false)$/.test(text)) return false;
+  throw new InvalidArgumentError('Expected header=yes or header=no.');
 }
 
 export function parsePort(text: string): number {

@@ -1,11 +1,12 @@
 // What the command line understands: commands, options, help. Nothing runs here.
 
 import { Command } from 'commander';
+import type { ReconciliationInput } from '../reconciliation/index.ts';
 import { unstuckVersion } from '../runtime/version.ts';
 import { parseDuration } from './durations.ts';
 import type { Surroundings } from './jobs/command.ts';
 import { addJobCommands } from './jobs/commands.ts';
-import { addNames, addTolerances, parsePort } from './options.ts';
+import { addCsvOption, addNames, addPair, addTolerances, parsePort } from './options.ts';
 import type { ReconcileRequest } from './reconcile.ts';
 
 export interface ReconcileCommand extends ReconcileRequest {
@@ -17,6 +18,8 @@ interface Options {
   compare?: string[];
   ignore?: string[];
   tolerance?: Record<string, string>;
+  map?: Record<string, string>;
+  csv?: NonNullable<ReconciliationInput['csv']>;
   out: string;
   fresh?: true;
   jobTimeout?: number;
@@ -48,14 +51,14 @@ export function createProgram(
     );
   program
     .command('reconcile')
-    .summary('compare two files and report every difference')
+    .summary('compare two files or tables and report every difference')
     .description(
-      'Compares two CSV or Parquet files row by row and reports what matches, what differs field by field, ' +
+      'Compares two files or tables row by row and reports what matches, what differs field by field, ' +
         'what is missing on either side and what is there twice. Works in chunks, in a process of its own: ' +
         'one that hangs or dies is stopped and goes on from its last chunk. So does the same command, run again.',
     )
-    .argument('<left>', 'a CSV or Parquet file')
-    .argument('<right>', 'the file to compare it with')
+    .argument('<left>', 'a CSV, JSON Lines or Parquet file, a pattern, - for standard input, or a table')
+    .argument('<right>', 'what to compare it with; it may be of another kind')
     .requiredOption(
       '-k, --key <names>',
       'columns that name a row on both sides, as id or id,region',
@@ -67,6 +70,16 @@ export function createProgram(
       '--tolerance <name=n>',
       'how far numbers may lie apart, as amount=0.01; repeat it, or separate by commas',
       addTolerances,
+    )
+    .option(
+      '--map <left=right>',
+      'a column that has another name on the right, as amount=betrag; repeat it; other options name the left',
+      addPair,
+    )
+    .option(
+      '--csv <name=value>',
+      'how CSV is read, where it is not found out: delimiter, quote, header, encoding; left.… or right.… for one side; repeat it',
+      addCsvOption,
     )
     .option('-o, --out <folder>', 'where the reports go; the same one again resumes', './reconciled')
     .option('--fresh', 'start over even where an earlier run can be resumed')
@@ -88,12 +101,24 @@ export function createProgram(
 }
 
 const details = `
+What <left> and <right> may be:
+  bank.csv, bank.tsv, bank.csv.gz   delimiter, quote and encoding are found, or told by --csv
+  events.jsonl, events.jsonl.zst    JSON Lines; every key is a column
+  old.parquet                       Parquet
+  'exports/2026-*.csv'              several files with the same columns
+  -                                 standard input, for one of them
+  sqlite:shop.db?table=orders       a table; or ?query=SELECT …
+  postgres://user@host/db?table=sales.orders
+                                    the same; a password in PGPASSWORD, ~/.pgpass or the address is never shown
+
 A time is in seconds, or has a unit: 500ms, 90s, 10m, 2h, 1d.
 
 Examples:
   unstuck reconcile bank.csv ledger.csv --key id
   unstuck reconcile old.parquet new.csv --key id,region --ignore updated_at --out reports
   unstuck reconcile bank.csv ledger.csv --key id --tolerance amount=0.01 --json | jq .mismatched
+  unstuck reconcile bank.csv 'sqlite:books.db?table=ledger' --key id --map amount=betrag
+  unstuck reconcile old.csv new.csv --key id --csv left.encoding=windows-1252 --csv 'delimiter=;'
 
 Ends with:
   0  everything matches
@@ -111,7 +136,7 @@ The environment sets the timeouts that no option does: RECONCILIATION_JOB_TIMEOU
 RECONCILIATION_HEARTBEAT_TIMEOUT_SECONDS, RECONCILIATION_PROGRESS_TIMEOUT_SECONDS.`;
 
 function toCommand(left: string, right: string, options: Options): ReconcileCommand {
-  const { key, compare, ignore, tolerance, out, fresh, memory } = options;
+  const { key, compare, ignore, tolerance, map, csv, out, fresh, memory } = options;
   return {
     input: {
       left,
@@ -121,6 +146,8 @@ function toCommand(left: string, right: string, options: Options): ReconcileComm
       ...(compare === undefined ? {} : { compare }),
       ...(ignore === undefined ? {} : { ignore }),
       ...(tolerance === undefined ? {} : { tolerance }),
+      ...(map === undefined ? {} : { map }),
+      ...(csv === undefined ? {} : { csv }),
       ...(fresh === undefined ? {} : { fresh }),
       ...(memory === undefined ? {} : { memory }),
     },

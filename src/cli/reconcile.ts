@@ -1,7 +1,6 @@
 // `unstuck reconcile`: one job in a processor of its own, from the check of its input to what became of it. The
 // staging in the out folder keeps what is done, so whatever ends this run, the same command goes on from there.
 
-import { basename } from 'node:path';
 import {
   ConfigurationError,
   type Inspector,
@@ -16,6 +15,7 @@ import {
   ReconciliationInputError,
   type ReconciliationSummary,
   reconciliation,
+  reconciliationProgress,
   startReconciliationJob,
 } from '../reconciliation/index.ts';
 import { followAttempts } from './attemptStory.ts';
@@ -24,9 +24,10 @@ import type { Interruption } from './interruption.ts';
 import { livePage } from './livePage.ts';
 import { createLogger, noLogger } from './logger.ts';
 import { badInput, type Outcome } from './outcome.ts';
-import { printable } from './printable.ts';
 import { createProgress, noProgress } from './progress.ts';
 import type { Screen } from './screen.ts';
+import { nameOf, standardInput, withoutPasswords } from './sourceNames.ts';
+import { type Spooled, spoolStandardInput } from './standardInput.ts';
 
 type TimeoutSettings = Pick<
   JobSettings,
@@ -53,19 +54,36 @@ export async function reconcile(
   screen: Screen,
   interruption: Interruption,
 ): Promise<Outcome> {
+  let spooled: Spooled | undefined;
+  /** Standard input was never called by the name of the file it is in. */
+  const asTyped = (message: string) =>
+    spooled?.path == null ? message : message.replaceAll(spooled.path, standardInput);
   try {
     checkDuckDB();
-    await checkReconciliationInput(request.input);
-    return await runJob(request, screen, interruption);
+    spooled = await spoolStandardInput(withoutPasswords(request.input), process.stdin, interruption.signal);
+    await checkReconciliationInput(spooled.input);
+    const outcome = await runJob(request, spooled.input, screen, interruption);
+    return { ...outcome, error: outcome.error === null ? null : asTyped(outcome.error) };
   } catch (error) {
-    if (error instanceof ReconciliationInputError) return badInput(asOption(error));
+    if (error instanceof ReconciliationInputError) return badInput(asTyped(asOption(error)));
     if (error instanceof ConfigurationError) return badInput(error.message);
+    if (interruption.signal.aborted && (error as Error).name === 'AbortError')
+      return stoppedBefore(interruption);
     throw error;
+  } finally {
+    spooled?.remove();
   }
 }
 
+/** Interrupted while standard input was read. */
+function stoppedBefore({ exitCode }: Interruption): Outcome {
+  const error = 'Stopped. Nothing is done yet: the same command begins again.';
+  return { state: 'cancelled', error, exitCode: exitCode ?? 130, summary: null, seconds: 0, attempts: 0 };
+}
+
 async function runJob(
-  { input, timeouts, isQuiet, inspectPort }: ReconcileRequest,
+  { input: typed, timeouts, isQuiet, inspectPort }: ReconcileRequest,
+  input: ReconciliationInput,
   screen: Screen,
   interruption: Interruption,
 ): Promise<Outcome> {
@@ -82,10 +100,11 @@ async function runJob(
   const startedAt = performance.now();
   const progress = isQuiet ? noProgress : createProgress(screen);
   processor.on('progress', progress.update);
-  // More than one chunk at a time: those were done before, and only counted now.
-  processor.once('progress', ({ attempt, progress: { items, total } }) => {
-    if (attempt === 1 && items > 1)
-      say(`Going on where an earlier run stopped: ${items} of ${total} chunks are done.`);
+  // Chunks in the very first: those were done before, and only counted now.
+  processor.once('progress', ({ attempt, progress }) => {
+    const { done, chunks } = reconciliationProgress(progress) ?? { done: 0, chunks: 0 };
+    if (attempt === 1 && done > 1)
+      say(`Going on where an earlier run stopped: ${done} of ${chunks} chunks are done.`);
   });
   const story = followAttempts(processor);
   const warn = (line: string) => say(screen.paint('yellow', line));
@@ -116,7 +135,7 @@ async function runJob(
     };
     interruption.signal.addEventListener('abort', interrupt);
     if (interruption.signal.aborted) interrupt();
-    progress.begin(`reading ${printable(basename(input.left))} and ${printable(basename(input.right))}`);
+    progress.begin(`reading ${nameOf(typed.left)} and ${nameOf(typed.right)}`, () => rowsOf(job));
     await processor.start();
     return await outcomeOf({ job, story, interruption, startedAt, input });
   } finally {
@@ -124,6 +143,13 @@ async function runJob(
     await inspector?.close();
     await processor.stop();
   }
+}
+
+/** How many rows were read on both sides; null before. */
+async function rowsOf(job: Job): Promise<number | null> {
+  let rows: number | null = null;
+  for await (const { left, right } of job.rows<{ left: number; right: number }>()) rows = left + right;
+  return rows;
 }
 
 /** A process that was killed or hung did not fail by itself. An error that the code threw it would throw again. */
@@ -134,8 +160,9 @@ function isWorthAnotherAttempt({ failure }: JobStatus): boolean {
 /** What the input calls `tolerance.amount` was typed as `--tolerance amount=…`. */
 function asOption({ message, subject }: ReconciliationInputError): string {
   const isOption =
-    /^(key|compare|ignore|memory|out|tolerance(\..*)?)$/s.test(subject) && message.startsWith(subject);
-  return isOption ? `--${message.replace(/^tolerance\./, 'tolerance ')}` : message;
+    /^((key|compare|ignore|memory|out|map)$|(tolerance|csv)(\.|$))/.test(subject) &&
+    message.startsWith(subject);
+  return isOption ? `--${message.replace(/^(tolerance|csv)\./, '$1 ')}` : message;
 }
 
 /** Asked before anything is made; the job itself would only find out in its process. */

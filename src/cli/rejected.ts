@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReconciliationInput, ReconciliationSummary } from '../reconciliation/index.ts';
 import { formatCount } from './printable.ts';
+import { longNameOf } from './sourceNames.ts';
 import { shownPath } from './summaryTable.ts';
 
 /** Null where every row could be read. */
@@ -28,7 +29,7 @@ async function firstRejected(path: string, input: ReconciliationInput): Promise<
     const found = /^(left|right),(\d+),(?:"((?:[^"]|"")*)"|([^,]*)),/m.exec(text);
     if (found === null) return null;
     const [, side, line, quoted, bare] = found;
-    return `${input[side as 'left' | 'right']} line ${line}: ${(quoted ?? bare ?? '').replaceAll('""', '"')}`;
+    return `${longNameOf(input[side as 'left' | 'right'])} line ${line}: ${(quoted ?? bare ?? '').replaceAll('""', '"')}`;
   } finally {
     await file.close();
   }

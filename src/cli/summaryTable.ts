@@ -1,11 +1,12 @@
 // The result, for people: a table that adds up on both sides, where the differences lie, and where to read more.
 
-import { basename, relative, sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { unicodeOr } from '@clack/prompts';
 import type { ReconciliationSummary } from '../reconciliation/index.ts';
 import { formatDuration } from './durations.ts';
 import { countOf, formatCount, printable } from './printable.ts';
 import { paint, type Style } from './screen.ts';
+import { nameOf } from './sourceNames.ts';
 
 export interface TableFacts {
   readonly left: string;
@@ -23,7 +24,7 @@ export function summaryTable(
   stream: NodeJS.WriteStream = process.stdout,
 ): string {
   const color = (style: Style, text: string) => paint(style, text, stream);
-  const names = [facts.left, facts.right].map((path) => shorten(printable(basename(path))));
+  const names = [facts.left, facts.right].map((path) => shorten(nameOf(path)));
   const width = Math.max(10, ...names.map((name) => name.length));
   const { duplicateKeys, duplicateRows, rejected } = summary;
 

@@ -1,5 +1,5 @@
-// Answers bad input before a job is started: everything that can be known from the first megabyte of each file,
-// without DuckDB. What only reading the whole file shows (its other rows, a Parquet schema) the job says itself.
+// Answers bad input before a job is started: everything that can be known from the first megabyte of each file, or from
+// the columns of a table, without DuckDB. What only reading all of it shows (its other rows, a Parquet schema) the job says itself.
 
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
@@ -23,20 +23,16 @@ export async function checkReconciliationInput(input: ReconciliationInput): Prom
   await inspectSources({ ...outcome.value, left: input.left, right: input.right });
 }
 
-/** Both files, checked as far as that is cheap. */
+/** Both sides, checked as far as that is cheap. */
 export async function inspectSources(input: CheckedInput): Promise<{ left: Source; right: Source }> {
-  const left = await inspectSource('left', input.left);
-  const right = await inspectSource('right', input.right);
+  const left = await inspectSource('left', input);
+  const right = await inspectSource('right', input);
   await checkOut(input.out, [left, right]);
-  if (left.csv !== null) checkKey(input, { path: left.path, columns: left.csv.columns });
-  if (right.csv !== null) checkKey(input, { path: right.path, columns: right.csv.columns });
-  if (left.csv !== null && right.csv !== null) {
-    planColumns(
-      input,
-      { path: left.path, columns: left.csv.columns },
-      { path: right.path, columns: right.csv.columns },
-    );
-  }
+  const tables = [left, right].map(({ path, columns }) => (columns === null ? null : { path, columns }));
+  const [leftTable, rightTable] = tables;
+  if (leftTable) checkKey(input, leftTable, 'left');
+  if (rightTable) checkKey(input, rightTable, 'right');
+  if (leftTable && rightTable) planColumns(input, leftTable, rightTable);
   return { left, right };
 }
 
@@ -55,8 +51,8 @@ async function checkOut(out: string, sources: Source[]): Promise<void> {
     throw new ReconciliationInputError(out, 'a folder for the reports', 'a file', 'Choose another path.');
   }
   const folder = info === null ? out : await realpath(out);
-  for (const { path, real } of sources) {
-    if (dirname(real) === folder && reportNames.includes(basename(real))) {
+  for (const { path, files } of sources) {
+    if (files.some((real) => dirname(real) === folder && reportNames.includes(basename(real)))) {
       const expected = 'a file that the reports do not replace';
       throw new ReconciliationInputError(
         path,

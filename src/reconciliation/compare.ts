@@ -62,6 +62,16 @@ export async function doneBuckets(staging: Staging): Promise<number[]> {
   return rows.map((row) => Number(row.bucket));
 }
 
+export const noCounts: Counts = { left: 0, right: 0, matched: 0, mismatched: 0, onlyLeft: 0, onlyRight: 0 };
+
+/** How many rows were read, by side. */
+export async function stagedRows({ database }: Staging): Promise<{ left: number; right: number }> {
+  const [row] = await database.rows(
+    'SELECT sum(left_rows)::DOUBLE AS "left", sum(right_rows)::DOUBLE AS "right" FROM chunks',
+  );
+  return row as { left: number; right: number };
+}
+
 export async function progressOf(staging: Staging): Promise<{ done: number; counts: Counts }> {
   const [row] = await staging.database.rows(
     `SELECT count(*)::DOUBLE AS done, coalesce(sum(left_rows), 0)::DOUBLE AS "left", coalesce(sum(right_rows), 0)::DOUBLE AS "right",

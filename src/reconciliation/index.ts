@@ -10,6 +10,9 @@ export { checkReconciliationInput } from './check.ts';
 export type { ReconciliationInput } from './input.ts';
 export { ReconciliationInputError } from './inputError.ts';
 export { default as reconciliation, type ReconciliationCheckpoint } from './job.ts';
+export { type ReconciliationProgress, reconciliationProgress } from './progress.ts';
+export { shownSource } from './sources/address.ts';
+export type { CsvOptions } from './sources/csvHeader.ts';
 export type { ReconciliationSummary } from './summary.ts';
 
 /** A processor whose registry holds `reconciliation` under that name. */

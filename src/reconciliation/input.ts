@@ -2,12 +2,23 @@
 // input before anything is stored. Paths leave it absolute, because the job runs in a process of its own.
 
 import { resolve } from 'node:path';
+import type { ReconciliationInputError } from './inputError.ts';
+import { absoluteSource, isAddress, parseAddress, shownSource } from './sources/address.ts';
+import type { CsvOptions } from './sources/csvHeader.ts';
+import { checkCsvOptions } from './sources/csvOptions.ts';
 
 /** What is compared with what, by which key, and where the reports go. */
 export interface ReconciliationInput {
-  /** A CSV or Parquet file. The sides may differ in kind. */
+  /**
+   * A CSV, JSON Lines or Parquet file, the first two also packed (.gz, .zst); a pattern that names several; or a table:
+   * `sqlite:FILE?table=NAME`, `postgres://…?table=NAME`, with `?query=SELECT …` for what a query gives. The sides may differ in kind.
+   */
   left: string;
   right: string;
+  /** Columns that have another name on the right: `{ amount: 'betrag' }`. All other names here are those of the left. */
+  map?: Record<string, string>;
+  /** How CSV is read, where it should not be found out; `left` and `right` say so for one side. */
+  csv?: CsvOptions & { left?: CsvOptions; right?: CsvOptions };
   /** The columns that name a row, on both sides. NULL is a value like any other: two NULLs are the same key. */
   key: string[];
   /** The columns to compare. Default: all that both sides have, but the key. */
@@ -31,6 +42,8 @@ export interface ReconciliationInput {
 export interface CheckedInput {
   left: string;
   right: string;
+  map: Record<string, string>;
+  csv: { left: CsvOptions; right: CsvOptions };
   key: string[];
   compare: string[] | null;
   ignore: string[];
@@ -50,7 +63,19 @@ type Outcome =
   | { readonly value: CheckedInput; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 
-const fields = ['left', 'right', 'key', 'compare', 'ignore', 'tolerance', 'out', 'fresh', 'memory'];
+const fields = [
+  'left',
+  'right',
+  'map',
+  'csv',
+  'key',
+  'compare',
+  'ignore',
+  'tolerance',
+  'out',
+  'fresh',
+  'memory',
+];
 
 export function validateInput(value: unknown): Outcome {
   const issues: Issue[] = [];
@@ -73,6 +98,23 @@ export function validateInput(value: unknown): Outcome {
     refuse([field], what, given);
     return '';
   };
+  const source = (field: 'left' | 'right'): string => {
+    const given = input[field];
+    if (given === '-') {
+      refuse([field], 'a file or a table (standard input is read by the command line only)', given);
+      return '';
+    }
+    if (typeof given !== 'string' || !isAddress(given))
+      return path(field, 'the path of a CSV, JSON Lines or Parquet file, or the address of a table');
+    if (given.includes('\0')) refuse([field], 'an address without NUL', shownSource(given));
+    try {
+      parseAddress(given);
+    } catch (error) {
+      const { expected, got } = error as ReconciliationInputError;
+      issues.push({ path: [field], expected, got, message: `expected ${expected}, got ${got}` });
+    }
+    return absoluteSource(given);
+  };
   const names = (field: string, least: number): string[] => {
     const given = input[field];
     const what = least > 0 ? 'a list of at least one column name' : 'a list of column names';
@@ -83,8 +125,10 @@ export function validateInput(value: unknown): Outcome {
   };
 
   const checked: CheckedInput = {
-    left: path('left', 'the path of a CSV or Parquet file'),
-    right: path('right', 'the path of a CSV or Parquet file'),
+    left: source('left'),
+    right: source('right'),
+    map: {},
+    csv: checkCsvOptions(input.csv, refuse),
     key: names('key', 1),
     compare: input.compare === undefined ? null : names('compare', 1),
     ignore: input.ignore === undefined ? [] : names('ignore', 0),
@@ -95,6 +139,19 @@ export function validateInput(value: unknown): Outcome {
   };
 
   const { tolerance, fresh, memory } = input;
+  if (input.map !== undefined) {
+    const pairs = typeof input.map === 'object' && input.map !== null ? Object.entries(input.map) : [];
+    const rights = pairs.map(([, right]) => right);
+    if (pairs.length === 0 || Array.isArray(input.map) || !pairs.flat().every(isName))
+      refuse(
+        ['map'],
+        "an object of names on the left and on the right, such as { amount: 'betrag' }",
+        input.map,
+      );
+    else if (new Set(rights).size < rights.length)
+      refuse(['map'], 'each column of the right once', input.map);
+    else checked.map = Object.fromEntries(pairs);
+  }
   if (tolerance !== undefined) {
     if (typeof tolerance !== 'object' || tolerance === null || Array.isArray(tolerance)) {
       refuse(['tolerance'], 'an object of column names and numbers', tolerance);

@@ -4,36 +4,52 @@
 
 import { defineChunkedJob } from '../index.ts';
 import { inspectSources } from './check.ts';
-import { type Counts, compareBucket, doneBuckets, progressOf } from './compare.ts';
+import { type Counts, compareBucket, doneBuckets, noCounts, progressOf, stagedRows } from './compare.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type CheckedInput, inputSchema } from './input.ts';
 import { readSummary, writeReports } from './report.ts';
-import type { Source } from './source.ts';
+import type { Side, Source } from './source.ts';
 import { openStaging, removeStaging, resumeOrStage, type Staging } from './staging.ts';
+import { passedSteps, type Report } from './stagingProgress.ts';
 
 /** How far a reconciliation is. */
 export interface ReconciliationCheckpoint {
-  /** The staging it is a view of. Where that is missing, on another machine, the job starts at 0 again. */
-  staging: string;
+  /**
+   * The staging it is a view of; null while that is made. Where it is missing, on another machine, the job starts at 0 again.
+   */
+  staging: string | null;
   buckets: number;
+  /** Steps of the staging that count as items, as many as buckets. */
+  staged: number;
   done: number;
   counts: Counts;
 }
 
-/** An item of a chunk. `done` ones were compared by an attempt whose checkpoint got lost: they only count. */
-interface BucketTask {
-  bucket: number;
-  done: boolean;
-  staging: Staging;
-}
+/**
+ * An item of a chunk: a step of the staging, or a bucket. `done` ones were compared by an attempt whose checkpoint got lost:
+ * they only count.
+ */
+type Task =
+  | { kind: 'step'; buckets: number; staging: Staging | null }
+  | { kind: 'bucket'; bucket: number; done: boolean; staging: Staging };
 
 const MiB = 1 << 20;
 
 /** How many chunks: about 16 MiB of CSV each, few enough to be quick and many enough to show progress. */
-function bucketsFor({ left, right }: { left: Source; right: Source }): number {
-  // Parquet is packed: its rows are about four times what the file is.
-  const bytes = [left, right].reduce((sum, source) => sum + source.size * (source.csv === null ? 4 : 1), 0);
+function bucketsFor({ left, right }: Sources): number {
+  const bytes = left.size + right.size;
   return Math.min(1024, Math.max(bytes < MiB / 8 ? 8 : 16, Math.ceil(bytes / (16 * MiB))));
+}
+
+type Sources = Record<Side, Source>;
+
+const inspected = new WeakMap<CheckedInput, Promise<Sources>>();
+
+/** Once an attempt, so that all of it counts on one view of them. */
+function sourcesOf(input: CheckedInput): Promise<Sources> {
+  const known = inspected.get(input) ?? inspectSources(input);
+  inspected.set(input, known);
+  return known;
 }
 
 /** The built-in job: its definition, for a registry, under the name `reconciliation`. */
@@ -42,47 +58,76 @@ export default defineChunkedJob({
   input: inputSchema,
   start: null as ReconciliationCheckpoint | null,
 
+  /** The staging is half of the work, whatever a machine is good at: a step for each bucket. */
   async total(input: CheckedInput): Promise<number> {
-    return bucketsFor(await inspectSources(input));
+    return bucketsFor(await sourcesOf(input)) * 2;
   },
 
-  async *chunks(input: CheckedInput, { checkpoint, signal }): AsyncGenerator<BucketTask[]> {
+  async *chunks(input: CheckedInput, { checkpoint, signal, log }): AsyncGenerator<Task[]> {
     signal.throwIfAborted();
     // Killed between its last write and the end of the job: there is nothing left to do.
-    if (checkpoint !== null && (await readSummary(input.out, checkpoint.staging)) !== null) return;
-    const sources = await inspectSources(input);
-    const staging = await resumeOrStage({
-      input,
-      sources,
-      fingerprint: fingerprintOf(input, sources.left, sources.right),
-      buckets: bucketsFor(sources),
-      expected: checkpoint?.staging ?? null,
-      signal,
-    });
+    if (checkpoint?.staging != null && (await readSummary(input.out, checkpoint.staging)) !== null) return;
+    const sources = await sourcesOf(input);
+    const buckets = bucketsFor(sources);
+    const over = new AbortController();
+    let staging: Staging | null = null;
+    let staged = checkpoint?.staged ?? 0;
+    const stage = async (progress: Report) => {
+      staging = await resumeOrStage({
+        input,
+        sources,
+        fingerprint: fingerprintOf(input, sources.left, sources.right),
+        buckets,
+        expected: checkpoint?.staging ?? null,
+        signal: AbortSignal.any([signal, over.signal]),
+        progress,
+        startsOver: (why) => log.info(`Starting over: ${why} since the run that was left in ${input.out}.`),
+      });
+    };
+    const steps = (count: number, of: Staging | null) =>
+      Array.from({ length: Math.max(0, count) }, (): Task => ({ kind: 'step', buckets, staging: of }));
+    let running: Promise<void> | undefined;
     try {
-      const known = checkpoint?.staging === staging.id ? checkpoint.done : 0;
-      const done = await doneBuckets(staging);
-      const isDone = new Set(done);
-      let chunk = done.slice(known).map((bucket): BucketTask => ({ bucket, done: true, staging }));
-      for (let bucket = 0; bucket < staging.buckets; bucket += 1) {
-        if (isDone.has(bucket)) continue;
-        yield [...chunk, { bucket, done: false, staging }];
-        chunk = [];
+      let passed = 0;
+      for await (const more of passedSteps(buckets, (progress) => {
+        running = stage(progress);
+        return running;
+      })) {
+        passed += more;
+        // A retry stages anew, and its steps count once.
+        if (passed <= staged) continue;
+        yield steps(passed - staged, null);
+        staged = passed;
       }
-      if (chunk.length > 0) yield chunk;
+      yield* bucketTasks(staging!, checkpoint, steps(staging!.buckets - staged, staging));
     } finally {
-      staging.database.close();
+      over.abort();
+      await running?.catch(() => undefined);
+      (staging as Staging | null)?.database.close();
     }
   },
 
-  async process(chunk): Promise<ReconciliationCheckpoint> {
-    const { staging } = chunk[0]!;
-    for (const task of chunk) if (!task.done) await compareBucket(staging, task.bucket);
-    return { staging: staging.id, buckets: staging.buckets, ...(await progressOf(staging)) };
+  async process(chunk, { checkpoint, append }): Promise<ReconciliationCheckpoint> {
+    const steps = chunk.filter((task) => task.kind === 'step').length;
+    const staged = (checkpoint?.staged ?? 0) + steps;
+    const last = chunk.at(-1)!;
+    if (last.staging === null)
+      return {
+        staging: null,
+        buckets: (last as { buckets: number }).buckets,
+        staged,
+        done: 0,
+        counts: noCounts,
+      };
+    const { staging } = last;
+    for (const task of chunk)
+      if (task.kind === 'bucket' && !task.done) await compareBucket(staging, task.bucket);
+    if (steps > 0) append(await stagedRows(staging));
+    return { staging: staging.id, buckets: staging.buckets, staged, ...(await progressOf(staging)) };
   },
 
   async result(checkpoint, input: CheckedInput) {
-    const written = checkpoint === null ? null : await readSummary(input.out, checkpoint.staging);
+    const written = checkpoint?.staging == null ? null : await readSummary(input.out, checkpoint.staging);
     if (written !== null) return written;
     const { database, staging } = await openStaging(input);
     try {
@@ -99,3 +144,29 @@ export default defineChunkedJob({
     }
   },
 });
+
+/** What is left of a staging; `steps` of it that were not counted yet come first. */
+async function* bucketTasks(
+  staging: Staging,
+  checkpoint: ReconciliationCheckpoint | null,
+  steps: Task[],
+): AsyncGenerator<Task[]> {
+  const known = checkpoint?.staging === staging.id ? checkpoint.done : 0;
+  const done = await doneBuckets(staging);
+  const isDone = new Set(done);
+  let chunk = [
+    ...steps,
+    ...done.slice(known).map((bucket): Task => ({ kind: 'bucket', bucket, done: true, staging })),
+  ];
+  // Of one that was found, the first chunk says at once how far it is.
+  if (staging.isNew && chunk.length > 0) {
+    yield chunk;
+    chunk = [];
+  }
+  for (let bucket = 0; bucket < staging.buckets; bucket += 1) {
+    if (isDone.has(bucket)) continue;
+    yield [...chunk, { kind: 'bucket', bucket, done: false, staging }];
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}

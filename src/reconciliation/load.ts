@@ -1,28 +1,11 @@
 // Reads one side into its table of the staging file: each row once, with the bucket of its key, in the order of the
 // buckets, so that a chunk reads its own part of the table and nothing else. Rows that cannot be read are kept too.
 
-import { notUtf8 } from './csvHeader.ts';
-import { type Database, literal, pathLiteral } from './database.ts';
+import type { Database } from './database.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
-import { lineOfOtherEnd, linesAt } from './lines.ts';
 import type { Plan } from './plan.ts';
-import type { Side, Source } from './source.ts';
-
-export interface TypedColumn {
-  readonly name: string;
-  readonly type: string;
-}
-
-/** The columns of a file: text for CSV, always; as the file says for Parquet. */
-export async function columnsOf(database: Database, source: Source): Promise<TypedColumn[]> {
-  if (source.csv !== null) return source.csv.columns.map((name) => ({ name, type: 'VARCHAR' }));
-  try {
-    const rows = await database.rows(`DESCRIBE SELECT * FROM read_parquet(${pathLiteral(source.real)})`);
-    return rows.map((row) => ({ name: String(row.column_name), type: String(row.column_type) }));
-  } catch (error) {
-    throw await unreadable(source, error);
-  }
-}
+import type { OpenSource, Side, Source, TypedColumn } from './source.ts';
+import { isAddress } from './sources/address.ts';
 
 /**
  * The types the rows are staged in. A column both sides have gets one type: the one a UNION of them has (an
@@ -31,16 +14,15 @@ export async function columnsOf(database: Database, source: Source): Promise<Typ
 export async function commonTypes(
   database: Database,
   plan: Plan,
-  left: TypedColumn[],
-  right: TypedColumn[],
+  left: readonly TypedColumn[],
+  right: readonly TypedColumn[],
 ): Promise<Record<Side, string[]>> {
   const types = { left: left.map((column) => column.type), right: right.map((column) => column.type) };
-  for (const [index, { name, type }] of left.entries()) {
-    const other = plan.right.indexOf(name);
-    if (other === -1 || types.right[other] === type) continue;
-    const common = await commonType(database, type, types.right[other]!);
-    types.left[index] = common;
-    types.right[other] = common;
+  for (const { left, right } of plan.shared) {
+    if (types.right[right] === types.left[left]) continue;
+    const common = await commonType(database, types.left[left]!, types.right[right]!);
+    types.left[left] = common;
+    types.right[right] = common;
   }
   return types;
 }
@@ -59,6 +41,7 @@ async function commonType(database: Database, one: string, other: string): Promi
 export async function loadSide(
   database: Database,
   source: Source,
+  opened: OpenSource,
   plan: Plan,
   types: string[],
   buckets: number,
@@ -71,70 +54,17 @@ export async function loadSide(
     await database.run(
       `CREATE TABLE ${side}_rows AS
        SELECT CAST(hash(${key.join(', ')}) % ${buckets} AS USMALLINT) AS bucket, ${columns.join(', ')}
-       FROM ${reader(source, types.length)} ORDER BY bucket`,
+       FROM ${opened.relation} ORDER BY bucket`,
     );
   } catch (error) {
-    throw await unreadable(source, error);
+    throw unreadable(source, await opened.explain(error));
   }
-  if (source.csv !== null) await keepRejected(database, source);
-  await refuseEmpty(database, source);
+  await opened.keepRejected();
+  // A table may be empty; a file without rows is a wrong export.
+  if (!isAddress(source.path)) await refuseEmpty(database, source, opened);
 }
 
-function reader(source: Source, columns: number): string {
-  const path = pathLiteral(source.real);
-  const names = Array.from({ length: columns }, (_, index) => `c${index}`);
-  if (source.csv === null) return `read_parquet(${path}) AS t(${names.join(', ')})`;
-  // Nothing is left to DuckDB's sniffer. An empty field is NULL, an empty pair of quotes is an empty text.
-  return `read_csv(${path}, auto_detect = false, header = true, delim = ${literal(source.csv.delimiter)},
-    quote = '"', escape = '"', strict_mode = true, compression = 'none', nullstr = '', allow_quoted_nulls = false,
-    columns = {${names.map((name) => `'${name}': 'VARCHAR'`).join(', ')}},
-    store_rejects = true, rejects_limit = 0,
-    rejects_table = '${source.side}_errors', rejects_scan = '${source.side}_scans')`;
-}
-
-async function keepRejected(database: Database, source: Source): Promise<void> {
-  const errors = `${source.side}_errors`;
-  const encoding = await database.rows(
-    `SELECT (min(line_byte_position) - 1)::DOUBLE AS position FROM ${errors} WHERE error_type = 'INVALID ENCODING'`,
-  );
-  const position = encoding[0]!.position as number | null;
-  if (position !== null) throw notUtf8(source.path, (await linesAt(source.real, [position]))[0]!);
-
-  // A row can be wrong in several ways: the first is told. DuckDB counts bytes from 1.
-  await database.run(
-    `INSERT INTO rejected
-     SELECT $1, line_byte_position - 1, NULL,
-       first(CASE error_type
-         WHEN 'MISSING COLUMNS' THEN ${columnCount}
-         WHEN 'TOO MANY COLUMNS' THEN ${columnCount}
-         WHEN 'UNQUOTED VALUE' THEN 'expected a closed quote, got text after one or the end of the file'
-         WHEN 'LINE SIZE OVER MAXIMUM' THEN 'expected at most 2000000 bytes, got more'
-         ELSE lower(error_type::VARCHAR) || ': ' || regexp_extract(error_message, '[^\\n]*') END ORDER BY byte_position),
-       first(left(trim(csv_line, e'\\r\\n'), 10000) ORDER BY byte_position)
-     FROM ${errors} GROUP BY line_byte_position`,
-    [source.side],
-  );
-  const rows = await database.rows(
-    'SELECT position::DOUBLE AS position FROM rejected WHERE side = $1 ORDER BY position',
-    [source.side],
-  );
-  if (rows.length === 0) return;
-  const lines = await linesAt(
-    source.real,
-    rows.map((row) => row.position as number),
-  );
-  // One statement for any number of rows: the lines go in as one JSON text.
-  await database.run(
-    `UPDATE rejected SET line = numbered.line
-     FROM (SELECT unnest(from_json($2, '["BIGINT"]')) AS line, unnest(from_json($3, '["BIGINT"]')) AS position) numbered
-     WHERE side = $1 AND rejected.position = numbered.position`,
-    [source.side, JSON.stringify(lines), JSON.stringify(rows.map((row) => row.position))],
-  );
-}
-
-const columnCount = `regexp_replace(error_message, '(?s).*Columns: (\\d+) Found: (\\d+).*', 'expected \\1 columns, got \\2')`;
-
-async function refuseEmpty(database: Database, source: Source): Promise<void> {
+async function refuseEmpty(database: Database, source: Source, { columns }: OpenSource): Promise<void> {
   const [{ count } = { count: 0 }] = await database.rows(
     `SELECT count(*)::DOUBLE AS count FROM ${source.side}_rows`,
   );
@@ -148,35 +78,21 @@ async function refuseEmpty(database: Database, source: Source): Promise<void> {
   }
   throw new ReconciliationInputError(
     source.path,
-    `rows with the header's columns (${listNames(source.csv?.columns ?? [])})`,
+    `rows with the header's columns (${listNames(columns.map((column) => column.name))})`,
     `only malformed ones, the first at line ${rejected[0]!.line}: ${rejected[0]!.reason}`,
     'Check its delimiter and quotes.',
   );
 }
 
-async function unreadable(source: Source, error: unknown): Promise<unknown> {
+function unreadable(source: Source, error: unknown): unknown {
   const message = error instanceof Error ? error.message : '';
-  if (source.csv !== null && message.includes('invalid state')) {
-    const line = await lineOfOtherEnd(source.real);
-    return new ReconciliationInputError(
-      source.path,
-      'one kind of line end throughout',
-      line === null ? 'several' : `another at line ${line}`,
-      'Convert it, for example with dos2unix.',
-    );
-  }
-  if (
-    !/^(Invalid Input|Conversion|Invalid|Not implemented|Binder) Error|^(TProtocol|Out of Range)/i.test(
-      message,
-    )
-  )
+  if (!/^(Invalid Input|Conversion|Invalid|Not implemented|Binder) Error|^Out of Range/i.test(message))
     return error;
-  const kind =
-    source.csv === null ? 'a Parquet file that DuckDB can read' : 'a CSV file that DuckDB can read';
+  const advice = 'Export it again, or as CSV.';
   return new ReconciliationInputError(
     source.path,
-    kind,
+    'rows that DuckDB can read',
     message.split('\n')[0]!,
-    'Export it again, or as CSV.',
+    advice,
   );
 }

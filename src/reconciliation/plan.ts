@@ -3,8 +3,10 @@
 
 import type { CheckedInput } from './input.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
+import { keyOf, rightName } from './mapping.ts';
+import type { Side } from './source.ts';
 
-/** A column both sides have, by its position on each. */
+/** A column both sides have, by its position on each. `name`: that of the left. */
 interface SharedColumn {
   readonly name: string;
   readonly left: number;
@@ -15,6 +17,8 @@ export interface Plan {
   /** Every column of a side, in the order of its file. */
   readonly left: readonly string[];
   readonly right: readonly string[];
+  /** Every column both sides have. */
+  readonly shared: readonly SharedColumn[];
   readonly key: readonly SharedColumn[];
   readonly compared: readonly (SharedColumn & { readonly tolerance: string | null })[];
 }
@@ -24,8 +28,9 @@ interface Table {
   readonly columns: readonly string[];
 }
 
-export function checkKey(input: CheckedInput, table: Table): void {
-  for (const name of input.key) {
+export function checkKey(input: CheckedInput, table: Table, side: Side): void {
+  checkMap(input, table, side);
+  for (const name of keyOf(input, side)) {
     if (table.columns.includes(name)) continue;
     const got = `the columns ${listNames(table.columns)}`;
     const advice = 'The key must stand in both files under one name, letter for letter.';
@@ -34,10 +39,10 @@ export function checkKey(input: CheckedInput, table: Table): void {
 }
 
 export function planColumns(input: CheckedInput, left: Table, right: Table): Plan {
-  checkKey(input, left);
-  checkKey(input, right);
+  checkKey(input, left, 'left');
+  checkKey(input, right, 'right');
   const shared = left.columns
-    .map((name, index) => ({ name, left: index, right: right.columns.indexOf(name) }))
+    .map((name, index) => ({ name, left: index, right: right.columns.indexOf(rightName(input, name) ?? '') }))
     .filter((column) => column.right !== -1);
   const names = shared.map((column) => column.name);
   const comparable = names.filter((name) => !input.key.includes(name));
@@ -69,11 +74,41 @@ export function planColumns(input: CheckedInput, left: Table, right: Table): Pla
   return {
     left: left.columns,
     right: right.columns,
+    shared,
     key: input.key.map((name) => shared[names.indexOf(name)]!),
     compared: shared
       .filter((column) => chosen.includes(column.name))
       .map((column) => ({ ...column, tolerance: ownValue(input.tolerance, column.name) })),
   };
+}
+
+/** Where the column of that name of the left is on a side; a column that only the right has, by its own name. -1: nowhere. */
+export function columnOn({ left, right, shared }: Plan, side: Side, name: string): number {
+  if (side === 'left') return left.indexOf(name);
+  const pair = shared.find((column) => column.name === name);
+  if (pair !== undefined) return pair.right;
+  const index = right.indexOf(name);
+  return shared.some((column) => column.right === index) ? -1 : index;
+}
+
+/** The names under which all columns of both sides stand together: those of the left, then what only the right has. */
+export function allNames(plan: Plan): string[] {
+  const paired = new Set(plan.shared.map((column) => column.right));
+  return [...new Set([...plan.left, ...plan.right.filter((_, index) => !paired.has(index))])];
+}
+
+function checkMap({ map }: CheckedInput, table: Table, side: Side): void {
+  for (const [left, right] of Object.entries(map)) {
+    const name = side === 'left' ? left : right;
+    if (table.columns.includes(name)) continue;
+    const meant = `${JSON.stringify(left)} to ${JSON.stringify(right)}`;
+    refuse(
+      'map',
+      `a column of ${table.path} (${listNames(table.columns)})`,
+      name,
+      `It was to map ${meant}, left to right: check the spelling.`,
+    );
+  }
 }
 
 function ownValue(record: Record<string, string>, name: string): string | null {

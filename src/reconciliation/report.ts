@@ -4,6 +4,7 @@
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identifier, literal } from './database.ts';
+import { allNames, columnOn } from './plan.ts';
 import { reportNames, summaryName } from './reportFiles.ts';
 import type { Staging } from './staging.ts';
 import { type ReconciliationSummary, summarise } from './summary.ts';
@@ -62,7 +63,7 @@ function reports({ plan }: Staging): Report[] {
       header: [...keyNames, 'column', 'left', 'right'],
       query:
         fields.length === 0
-          ? `SELECT ${keys}, NULL, "left", "right" FROM differences LIMIT 0`
+          ? `SELECT ${keys}, NULL, "left", "right" FROM differences WHERE false`
           : `SELECT ${keys}, name, "left", "right" FROM differences
              JOIN (VALUES ${fields.join(', ')}) fields(field, name) USING (field) ORDER BY ${keys}, field`,
     },
@@ -80,11 +81,11 @@ function reports({ plan }: Staging): Report[] {
 // One file for both sides: the key, then every other column of either, empty where a side has none.
 function duplicates(plan: Staging['plan']): Report {
   const keyNames = plan.key.map((column) => column.name);
-  const names = [...new Set([...keyNames, ...plan.left, ...plan.right])];
+  const names = [...new Set([...keyNames, ...allNames(plan)])];
   const columns = names.map((name) => identifier(`c${names.indexOf(name)}`));
   const of = (side: 'left' | 'right') => {
     const cells = names.map((name, index) => {
-      const at = plan[side].indexOf(name);
+      const at = columnOn(plan, side, name);
       const cell = at === -1 ? 'NULL' : `CAST(${side[0]}${at} AS VARCHAR)`;
       return `${cell} AS ${columns[index]}`;
     });

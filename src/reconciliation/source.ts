@@ -1,50 +1,48 @@
-// One side's file, as far as it can be judged without DuckDB: that it is there, is a file, can be read, is CSV or
-// Parquet, and which columns a CSV has. Cheap enough to run in the host before a job is submitted.
+// Which kind of source a side is: by its address, else by what is in its files, whatever they are called. Each kind has a file in
+// sources/. Cheap enough to run in the host before a job is submitted.
 
-import { createHash } from 'node:crypto';
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
-import { type CsvHeader, readCsvHeader } from './csvHeader.ts';
+import { open } from 'node:fs/promises';
+import type { CheckedInput } from './input.ts';
 import { ReconciliationInputError } from './inputError.ts';
+import { keyOf } from './mapping.ts';
+import { isAddress, parseAddress } from './sources/address.ts';
+import { csvSource } from './sources/csv.ts';
+import { type FoundFile, findFiles } from './sources/files.ts';
+import { jsonLinesSource } from './sources/jsonLines.ts';
+import { isParquet, parquetSource } from './sources/parquet.ts';
+import { postgresSource } from './sources/postgres.ts';
+import type { Side, Source } from './sources/source.ts';
+import { sqliteSource } from './sources/sqlite.ts';
+import { firstBytes, readAt, readTextFile } from './sources/textFile.ts';
 
-export type Side = 'left' | 'right';
+export type { OpenSource, Side, Source, TypedColumn } from './sources/source.ts';
 
-export interface Source {
-  readonly side: Side;
-  /** As the messages name it. */
-  readonly path: string;
-  readonly real: string;
-  readonly size: number;
-  /** Changes with the file: its path, size, time and content (samples of it, all of a small one). */
-  readonly fingerprint: string;
-  /** Null for Parquet, whose columns DuckDB tells. */
-  readonly csv: CsvHeader | null;
-}
+type SourceInput = Pick<CheckedInput, 'left' | 'right' | 'csv' | 'key' | 'map'>;
 
-const headerBytes = 1 << 20;
-const sampleBytes = 1 << 16;
-const samples = 16;
-
-export async function inspectSource(side: Side, path: string): Promise<Source> {
-  try {
-    const info = await stat(path);
-    if (!info.isFile()) {
-      const got = info.isDirectory() ? 'a directory' : 'something that is no regular file';
-      throw new ReconciliationInputError(path, 'a CSV or Parquet file', got, 'Give the path of a file.');
-    }
-    const file = await open(path);
-    try {
-      return await inspect(side, path, file);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw readable(path, error);
+/** Throws a ReconciliationInputError that names the source as `input` does. */
+export async function inspectSource(side: Side, input: SourceInput): Promise<Source> {
+  const path = input[side];
+  if (isAddress(path)) {
+    return parseAddress(path).kind === 'sqlite' ? sqliteSource(side, path) : postgresSource(side, path);
   }
+  const files = await findFiles(path);
+  if (await areParquet(path, files)) return parquetSource(side, path, files);
+  const options = input.csv[side];
+  const first = files[0]!;
+  await refuseDatabase(first);
+  const { start } = await readTextFile(first.path, first.real, first.size, options.encoding ?? null);
+  // No CSV begins so; a file that is called .json may be an array, which is told.
+  const isJson =
+    /^\s*\{/.test(start.toString('utf8', 0, 1024)) || /\.(jsonl|ndjson|json)(\.gz|\.zst)?$/i.test(first.real);
+  return isJson
+    ? jsonLinesSource(side, path, files, options.encoding ?? null)
+    : csvSource(side, path, files, options, keyOf(input, side));
 }
 
-/** Throws when the file is no longer what it was: rows of two versions must not be mixed. */
-export async function checkUnchanged(source: Source): Promise<void> {
-  const now = await inspectSource(source.side, source.path);
+/** Throws when a file is no longer what it was: rows of two versions must not be mixed. A table is read in one snapshot. */
+export async function checkUnchanged(source: Source, input: SourceInput): Promise<void> {
+  if (isAddress(source.path)) return;
+  const now = await inspectSource(source.side, input);
   if (now.fingerprint === source.fingerprint) return;
   throw new ReconciliationInputError(
     source.path,
@@ -54,84 +52,31 @@ export async function checkUnchanged(source: Source): Promise<void> {
   );
 }
 
-async function inspect(side: Side, path: string, file: FileHandle): Promise<Source> {
-  const info = await file.stat({ bigint: true });
-  const size = Number(info.size);
-  if (size === 0) {
-    throw new ReconciliationInputError(
-      path,
-      'a header and rows',
-      'an empty file',
-      'Check the export that made it.',
-    );
-  }
-  const start = await readAt(file, 0, headerBytes);
-  refuseOtherKinds(path, start);
-  const parquet = start.subarray(0, 4).toString('latin1') === 'PAR1';
-  if (parquet && (await readAt(file, Math.max(4, size - 4), 4)).toString('latin1') !== 'PAR1') {
-    throw new ReconciliationInputError(
-      path,
-      'a whole Parquet file',
-      'one without its end',
-      'Copy or export it again.',
-    );
-  }
-  const csv = parquet ? null : readCsvHeader(path, start, start.length === size);
-  const real = await realpath(path);
-  const hash = createHash('sha256').update(JSON.stringify([real, size, String(info.mtimeNs)]));
-  for (let sample = 0; sample < samples; sample += 1) {
-    const position = Math.floor((Math.max(0, size - sampleBytes) * sample) / (samples - 1));
-    hash.update(await readAt(file, position, sampleBytes));
-    if (size <= sampleBytes) break;
-  }
-  return { side, path, real, size, fingerprint: hash.digest('hex'), csv };
+async function areParquet(path: string, files: readonly FoundFile[]): Promise<boolean> {
+  const kinds: boolean[] = [];
+  for (const file of files) kinds.push(await isParquet(file.path, file.real, await lastBytes(file)));
+  const other = kinds.findIndex((kind) => kind !== kinds[0]);
+  if (other === -1) return kinds[0]!;
+  const name = (isIt: boolean) => (isIt ? 'Parquet' : 'text');
+  throw new ReconciliationInputError(
+    path,
+    'files of one kind',
+    `${name(kinds[0]!)} in ${files[0]!.path} and ${name(kinds[other]!)} in ${files[other]!.path}`,
+    'Name the files of one kind by a narrower pattern.',
+  );
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return buffer.subarray(0, filled);
-}
-
-const otherKinds: readonly [bytes: number[], kind: string, advice: string][] = [
-  [[0x1f, 0x8b], 'a gzip file', 'Unpack it first: gunzip.'],
-  [[0x28, 0xb5, 0x2f, 0xfd], 'a zstd file', 'Unpack it first: unzstd.'],
-  [
-    [0x50, 0x4b, 0x03, 0x04],
-    'a zip archive or an Excel workbook',
-    'Unpack it, or save the sheet as CSV (UTF-8).',
-  ],
-  [[0xff, 0xfe], 'UTF-16 text', 'Convert it: iconv -f UTF-16 -t UTF-8.'],
-  [[0xfe, 0xff], 'UTF-16 text', 'Convert it: iconv -f UTF-16 -t UTF-8.'],
-];
-
-function refuseOtherKinds(path: string, start: Buffer): void {
-  for (const [bytes, kind, advice] of otherKinds) {
-    if (bytes.every((byte, index) => start[index] === byte)) {
-      throw new ReconciliationInputError(path, 'CSV (UTF-8) or Parquet', kind, advice);
-    }
+async function lastBytes({ real, size }: FoundFile): Promise<Buffer> {
+  const file = await open(real);
+  try {
+    return await readAt(file, Math.max(4, size - 4), 4);
+  } finally {
+    await file.close();
   }
 }
 
-function readable(path: string, error: unknown): unknown {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return new ReconciliationInputError(path, 'a file', 'no such file', 'Check the path.');
-    case 'EACCES':
-    case 'EPERM':
-      return new ReconciliationInputError(
-        path,
-        'a file that can be read',
-        'permission denied',
-        'Check its rights.',
-      );
-    default:
-      return error;
-  }
+async function refuseDatabase({ path, real }: FoundFile): Promise<void> {
+  if ((await firstBytes(real, 15)).toString('latin1') !== 'SQLite format 3') return;
+  const advice = `Name the table: sqlite:${path}?table=NAME`;
+  throw new ReconciliationInputError(path, 'CSV, JSON Lines or Parquet', 'an SQLite file', advice);
 }

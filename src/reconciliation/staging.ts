@@ -10,10 +10,11 @@ import { type Database, DatabaseInUse, DatabaseUnreadable, loadDuckDB, openDatab
 import { exactDecimal } from './exactDecimal.ts';
 import type { CheckedInput } from './input.ts';
 import { ReconciliationInputError } from './inputError.ts';
-import { columnsOf, commonTypes, loadSide } from './load.ts';
+import { commonTypes, loadSide } from './load.ts';
 import { type Plan, planColumns } from './plan.ts';
 import { stagingName } from './reportFiles.ts';
-import { checkUnchanged, type Source } from './source.ts';
+import { checkUnchanged, type OpenSource, type Side, type Source } from './source.ts';
+import { part, type Report, reportReading } from './stagingProgress.ts';
 
 export interface Staging {
   readonly id: string;
@@ -21,6 +22,8 @@ export interface Staging {
   readonly plan: Plan;
   readonly folder: string;
   readonly database: Database;
+  /** Made by this attempt, not found. */
+  readonly isNew: boolean;
 }
 
 export interface StagingRequest {
@@ -31,6 +34,9 @@ export interface StagingRequest {
   /** The staging the last checkpoint came from. */
   readonly expected: string | null;
   readonly signal: AbortSignal;
+  readonly progress: Report;
+  /** Is told why what an earlier run left is not gone on with. */
+  readonly startsOver: (why: string) => void;
 }
 
 const removedPrefix = `${stagingName}-removed-`;
@@ -43,9 +49,11 @@ export async function resumeOrStage(request: StagingRequest): Promise<Staging> {
   const created = await makeOut(input.out);
   await removeLeftovers(input.out);
   const found = await openStaging(input, request.signal);
-  if (found.staging !== null && found.fingerprint === request.fingerprint) {
-    // `fresh` is for the first attempt: the later ones resume what it began.
-    if (!input.fresh || found.staging.id === request.expected) return found.staging;
+  try {
+    if (await isToBeResumed(request, found)) return found.staging!;
+  } catch (error) {
+    found.database.close();
+    throw error;
   }
   await removeStaging(input.out, found.database);
   const { database } = await openStaging(input, request.signal);
@@ -62,6 +70,25 @@ interface Found {
   database: Database;
   staging: Staging | null;
   fingerprint: string | null;
+  /** What the sources held whose fingerprints do not say. */
+  contents: string | null;
+}
+
+async function isToBeResumed(request: StagingRequest, found: Found): Promise<boolean> {
+  const { staging, fingerprint, contents } = found;
+  const { input, sources, signal, startsOver } = request;
+  if (staging === null) return false;
+  if (fingerprint !== request.fingerprint) {
+    startsOver('an input or an option has changed');
+    return false;
+  }
+  // `fresh` is for the first attempt: the later ones resume what it began, and go on with the rows of tables that it read.
+  if (staging.id === request.expected) return true;
+  if (input.fresh) return false;
+  const now = [await sources.left.contents(signal), await sources.right.contents(signal)];
+  if (contents === JSON.stringify(now)) return true;
+  startsOver('the rows of a table have changed');
+  return false;
 }
 
 /** Opens the file as it is found, or an empty one. The caller closes it, or removes it. */
@@ -105,32 +132,35 @@ export async function openStaging(input: CheckedInput, signal?: AbortSignal): Pr
 
 async function readMeta(folder: string, database: Database): Promise<Omit<Found, 'database'>> {
   const tables = await database.rows(`SELECT 1 FROM duckdb_tables() WHERE table_name = 'meta'`);
-  if (tables.length === 0) return { staging: null, fingerprint: null };
-  const [row] = await database.rows('SELECT id, fingerprint, buckets, plan FROM meta');
+  if (tables.length === 0) return { staging: null, fingerprint: null, contents: null };
+  const [row] = await database.rows('SELECT * FROM meta');
   const plan = JSON.parse(String(row!.plan)) as Plan;
   return {
-    staging: { id: String(row!.id), buckets: Number(row!.buckets), plan, folder, database },
+    staging: { id: String(row!.id), buckets: Number(row!.buckets), plan, folder, database, isNew: false },
     fingerprint: String(row!.fingerprint),
+    contents: String(row!.contents),
   };
 }
 
 async function stage(request: StagingRequest, database: Database): Promise<Staging> {
   const { input, sources, buckets } = request;
-  const left = await columnsOf(database, sources.left);
-  const right = await columnsOf(database, sources.right);
-  const plan = planColumns(
-    input,
-    { path: sources.left.path, columns: left.map((column) => column.name) },
-    { path: sources.right.path, columns: right.map((column) => column.name) },
-  );
-  const types = await commonTypes(database, plan, left, right);
   await database.run(
     'CREATE TABLE rejected (side VARCHAR, position BIGINT, line BIGINT, reason VARCHAR, text VARCHAR)',
   );
-  await loadSide(database, sources.left, plan, types.left, buckets);
-  await loadSide(database, sources.right, plan, types.right, buckets);
-  await checkUnchanged(sources.left);
-  await checkUnchanged(sources.right);
+  const { folder, opened, loading } = await openSources(request, database);
+  const plan = planColumns(
+    input,
+    { path: sources.left.path, columns: opened.left.columns.map((column) => column.name) },
+    { path: sources.right.path, columns: opened.right.columns.map((column) => column.name) },
+  );
+  const types = await commonTypes(database, plan, opened.left.columns, opened.right.columns);
+  for (const side of ['left', 'right'] as const) {
+    await reportReading(opened[side].bytes, loading[side], () =>
+      loadSide(database, sources[side], opened[side], plan, types[side], buckets),
+    );
+    await checkUnchanged(sources[side], input);
+  }
+  await rm(folder, { recursive: true, force: true });
 
   const id = randomUUID();
   const keyTypes = plan.key.map((column, index) => `k${index} ${types.left[column.left]}`);
@@ -157,11 +187,54 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
         );
       }
     }
-    await database.run('CREATE TABLE meta (id VARCHAR, fingerprint VARCHAR, buckets INTEGER, plan VARCHAR)');
-    const values = [id, request.fingerprint, buckets, JSON.stringify(plan)];
-    await database.run('INSERT INTO meta VALUES ($1, $2, $3, $4)', values);
+    await database.run(
+      'CREATE TABLE meta (id VARCHAR, fingerprint VARCHAR, buckets INTEGER, plan VARCHAR, contents VARCHAR)',
+    );
+    const contents = JSON.stringify([opened.left.contents, opened.right.contents]);
+    const values = [id, request.fingerprint, buckets, JSON.stringify(plan), contents];
+    await database.run('INSERT INTO meta VALUES ($1, $2, $3, $4, $5)', values);
   });
-  return { id, buckets, plan, folder: join(input.out, stagingName), database };
+  return { id, buckets, plan, folder: join(input.out, stagingName), database, isNew: true };
+}
+
+interface Opened {
+  /** With what was unpacked, converted or exported. */
+  folder: string;
+  opened: Record<Side, OpenSource>;
+  loading: Record<Side, Report>;
+}
+
+/** Both sides, and what is left of the progress for reading them. A side's part of the progress is as large as it is. */
+async function openSources(request: StagingRequest, database: Database): Promise<Opened> {
+  const { input, sources, signal, progress } = request;
+  const folder = join(input.out, stagingName, 'sources');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const share = sources.left.size / (sources.left.size + sources.right.size);
+  let done = 0;
+  const open = async (side: Side, size: number): Promise<OpenSource> => {
+    const whole = part(progress, done, done + size / 2);
+    let isPrepared = false;
+    const opened = await sources[side].open({
+      database,
+      folder,
+      signal,
+      progress(done) {
+        isPrepared = true;
+        whole(done);
+      },
+    });
+    if (isPrepared) done += size / 2;
+    return opened;
+  };
+  const left = await open('left', share);
+  const right = await open('right', 1 - share);
+  const rest = 1 - done;
+  const middle = done + rest * share;
+  return {
+    folder,
+    opened: { left, right },
+    loading: { left: part(progress, done, middle), right: part(progress, middle, 1) },
+  };
 }
 
 /** Away in one step while the file's lock is still held, so that no other run sees half of it. */

@@ -41,7 +41,7 @@ const cases: Case[] = [
       mkdirSync(folder.path('folder'));
       return { right: folder.path('folder') };
     },
-    message: 'folder: expected a CSV or Parquet file, got a directory. Give the path of a file.',
+    message: 'folder: expected a CSV, JSON Lines or Parquet file, got a directory. Give the path of a file.',
   },
   {
     what: 'an empty file',
@@ -114,25 +114,20 @@ const cases: Case[] = [
     what: 'text that is not UTF-8, near the start',
     left: Buffer.from('id,amount\n1,10\n2,M\xfcller\n', 'latin1'),
     message:
-      'LEFT: expected UTF-8 text, got other bytes at line 3. Convert it, for example with iconv -f WINDOWS-1252 -t UTF-8.',
+      'LEFT: expected UTF-8 text, got other bytes at line 3. Say what it is, such as csv.encoding windows-1252 (--csv encoding=windows-1252), or convert it, for example with iconv -f WINDOWS-1252 -t UTF-8.',
   },
   {
     what: 'text that is not UTF-8, far into the file',
     right: Buffer.from(`id,amount\n${'7,"a\nb"\n'.repeat(150_000)}8,M\xfcller\n`, 'latin1'),
     message:
-      'RIGHT: expected UTF-8 text, got other bytes at line 300002. Convert it, for example with iconv -f WINDOWS-1252 -t UTF-8.',
+      'RIGHT: expected UTF-8 text, got other bytes at line 300002. Say what it is, such as csv.encoding windows-1252 (--csv encoding=windows-1252), or convert it, for example with iconv -f WINDOWS-1252 -t UTF-8.',
     late: true,
-  },
-  {
-    what: 'UTF-16',
-    left: Buffer.from('\ufeffid,amount\n1,10\n', 'utf16le'),
-    message: 'LEFT: expected CSV (UTF-8) or Parquet, got UTF-16 text. Convert it: iconv -f UTF-16 -t UTF-8.',
   },
   {
     what: 'an Excel workbook',
     left: Buffer.from('PK\x03\x04rest of it', 'latin1'),
     message:
-      'LEFT: expected CSV (UTF-8) or Parquet, got a zip archive or an Excel workbook. Unpack it, or save the sheet as CSV (UTF-8).',
+      'LEFT: expected CSV, JSON Lines or Parquet, got a zip archive or an Excel workbook. Unpack it, or save the sheet as CSV (UTF-8).',
   },
   {
     what: 'half a Parquet file',
@@ -278,8 +273,39 @@ test('the line of a malformed row is right after a byte order mark, in short row
 });
 
 const shape: [change: Record<string, unknown>, path: PropertyKey[], message: string][] = [
-  [{ left: undefined }, ['left'], 'expected the path of a CSV or Parquet file, got nothing'],
-  [{ right: 7 }, ['right'], 'expected the path of a CSV or Parquet file, got 7'],
+  [
+    { left: undefined },
+    ['left'],
+    'expected the path of a CSV, JSON Lines or Parquet file, or the address of a table, got nothing',
+  ],
+  [
+    { right: 7 },
+    ['right'],
+    'expected the path of a CSV, JSON Lines or Parquet file, or the address of a table, got 7',
+  ],
+  [
+    { left: '-' },
+    ['left'],
+    'expected a file or a table (standard input is read by the command line only), got "-"',
+  ],
+  [
+    { left: 'sqlite:shop.db' },
+    ['left'],
+    'expected a table or a query, such as sqlite:shop.db?table=orders or sqlite:shop.db?query=SELECT * FROM orders, got neither',
+  ],
+  [
+    { map: { a: '' } },
+    ['map'],
+    'expected an object of names on the left and on the right, such as { amount: \'betrag\' }, got {"a":""}',
+  ],
+  [{ map: { a: 'x', b: 'x' } }, ['map'], 'expected each column of the right once, got {"a":"x","b":"x"}'],
+  [{ csv: { delimiter: ';;' } }, ['csv', 'delimiter'], 'expected one character, such as ;, got ";;"'],
+  [{ csv: { left: { header: 1 } } }, ['csv', 'left', 'header'], 'expected true or false, got 1'],
+  [
+    { csv: { encoding: 'klingon' } },
+    ['csv', 'encoding'],
+    'expected an encoding that TextDecoder knows, such as windows-1252, got "klingon"',
+  ],
   [{ key: [] }, ['key'], 'expected a list of at least one column name, got []'],
   [{ key: 'id' }, ['key'], 'expected a list of at least one column name, got "id"'],
   [{ key: ['id', 'id'] }, ['key'], 'expected each column once, got ["id","id"]'],
@@ -302,7 +328,7 @@ const shape: [change: Record<string, unknown>, path: PropertyKey[], message: str
   [
     { tolerence: {} },
     ['tolerence'],
-    'expected no such field (the fields are left, right, key, compare, ignore, tolerance, out, fresh, memory), got {}',
+    'expected no such field (the fields are left, right, map, csv, key, compare, ignore, tolerance, out, fresh, memory), got {}',
   ],
 ];
 

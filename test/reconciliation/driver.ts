@@ -1,6 +1,7 @@
 // Runs the reconciliation's fold as an attempt would: chunks, process, a durable checkpoint, result. In this
 // process; attempt.ts runs the same in a child that tests can kill.
 
+import { pino } from 'pino';
 import {
   type ReconciliationInput,
   type ReconciliationSummary,
@@ -28,7 +29,7 @@ export async function reconcile(
     attempt: 1,
     token: 'token',
     signal: attempt.signal ?? new AbortController().signal,
-    log: undefined as never,
+    log: pino({ level: 'silent' }),
     heartbeat: () => undefined,
     input: checked,
     chunkSize: 1000,
@@ -36,14 +37,14 @@ export async function reconcile(
   };
   const total = await reconciliation.total!(checked);
   let checkpoint = start;
-  let items = start?.done ?? 0;
+  let items = (start?.done ?? 0) + (start?.staged ?? 0);
   for await (const chunk of reconciliation.chunks(checked, { ...context, checkpoint })) {
     checkpoint = await reconciliation.process(chunk, { ...context, checkpoint });
     items += chunk.length;
     if (checkpoint !== null && attempt.onCheckpoint?.(checkpoint) === false) throw new Abandoned();
   }
   if (checkpoint === null) throw new Error('no chunk was run');
-  if (items !== total || checkpoint.done !== total) {
+  if (items !== total || checkpoint.done !== checkpoint.buckets) {
     throw new Error(`progress does not add up: ${items} items, ${checkpoint.done} done, ${total} in all`);
   }
   return reconciliation.result!(checkpoint, checked, context);

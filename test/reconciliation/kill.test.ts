@@ -18,7 +18,7 @@ interface Ended {
   error: string | null;
 }
 
-/** Runs an attempt from `checkpoint`; kill -9 `delay` ms after its n-th checkpoint (0: after its start). */
+/** Runs an attempt from `checkpoint`; kill -9 `delay` ms after its n-th chunk (0: after its start). */
 async function attempt(
   input: ReconciliationInput,
   checkpoint: ReconciliationCheckpoint | null,
@@ -43,7 +43,8 @@ async function attempt(
     ended.error = message.error ?? null;
     if (!message.checkpoint) return;
     ended.checkpoint = message.checkpoint;
-    seen += 1;
+    // Those before are steps of the staging.
+    if (message.checkpoint.done > 0) seen += 1;
     if (seen === kill?.after) void killLater();
   });
   if (kill?.after === 0) void killLater();
