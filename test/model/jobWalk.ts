@@ -339,9 +339,10 @@ export class JobWalk {
   }
 
   async #loseTimer(kind: 'job' | 'progress'): Promise<void> {
+    const since = this.#host.clock.count;
     await this.#setTimeouts(await this.#dueInTwoSeconds(kind));
     const dueAt = this.#world.clock.monotonic() + 2000;
-    const lost = this.#host.clock.lose(dueAt - 5, dueAt + 5);
+    const lost = this.#host.clock.lose(since, dueAt - 5, dueAt + 5);
     if (lost !== 1) throw new Error(`expected one timer to lose, there were ${lost}`);
   }
 
