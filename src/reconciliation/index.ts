@@ -10,7 +10,18 @@ export { checkReconciliationInput } from './check.ts';
 export type { ReconciliationInput } from './input.ts';
 export { ReconciliationInputError } from './inputError.ts';
 export { default as reconciliation, type ReconciliationCheckpoint } from './job.ts';
-export type { ReconciliationSummary } from './summary.ts';
+export type {
+  ColumnOptions,
+  ColumnType,
+  ExactPass,
+  ForSides,
+  MatchingPass,
+  NearPass,
+  ReconciliationRules,
+  SimilarPass,
+  SumPass,
+} from './rules/rules.ts';
+export type { PassSummary, ReconciliationSummary } from './summary.ts';
 
 /** A processor whose registry holds `reconciliation` under that name. */
 interface Submits<O, J> {

@@ -2,23 +2,17 @@
 // input before anything is stored. Paths leave it absolute, because the job runs in a process of its own.
 
 import { resolve } from 'node:path';
+import { ruleFields } from './rules/checkRules.ts';
+import { mergeRules } from './rules/mergeRules.ts';
+import type { ColumnOptions, ColumnType, MatchingPass, ReconciliationRules } from './rules/rules.ts';
 
-/** What is compared with what, by which key, and where the reports go. */
-export interface ReconciliationInput {
+/** What is compared with what, by which key and rules, and where the reports go. `key` is needed, here or in `rules`. */
+export interface ReconciliationInput extends ReconciliationRules {
   /** A CSV or Parquet file. The sides may differ in kind. */
   left: string;
   right: string;
-  /** The columns that name a row, on both sides. NULL is a value like any other: two NULLs are the same key. */
-  key: string[];
-  /** The columns to compare. Default: all that both sides have, but the key. */
-  compare?: string[];
-  /** Columns left out of the comparison. */
-  ignore?: string[];
-  /**
-   * How far two numbers may lie apart and still match, by column: `{ amount: 0.01 }`. Exact in decimal, up to 19
-   * digits before the point and 18 after; 0 compares as numbers. A value that is no such number compares as text.
-   */
-  tolerance?: Record<string, number | string>;
+  /** What a rules file holds. What stands beside it here wins; `types`, `tolerance` and `columns` column by column. */
+  rules?: ReconciliationRules;
   /** The folder of the reports; made if missing. Running again with the same one resumes. */
   out: string;
   /** Start over even where an earlier run can be resumed. Default false. */
@@ -27,14 +21,18 @@ export interface ReconciliationInput {
   memory?: string;
 }
 
-/** An input after the check: every field there, paths absolute, tolerances as decimal text. */
+/** An input after the check: every field there, paths absolute, the rules merged. */
 export interface CheckedInput {
   left: string;
   right: string;
   key: string[];
   compare: string[] | null;
   ignore: string[];
-  tolerance: Record<string, string>;
+  tolerance: Record<string, number | string>;
+  types: Record<string, ColumnType>;
+  columns: Record<string, ColumnOptions>;
+  duplicates: 'report' | 'pair';
+  passes: MatchingPass[];
   out: string;
   fresh: boolean;
   memory: string;
@@ -50,7 +48,7 @@ type Outcome =
   | { readonly value: CheckedInput; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 
-const fields = ['left', 'right', 'key', 'compare', 'ignore', 'tolerance', 'out', 'fresh', 'memory'];
+const fields = ['left', 'right', ...ruleFields, 'rules', 'out', 'fresh', 'memory'];
 
 export function validateInput(value: unknown): Outcome {
   const issues: Issue[] = [];
@@ -73,42 +71,29 @@ export function validateInput(value: unknown): Outcome {
     refuse([field], what, given);
     return '';
   };
-  const names = (field: string, least: number): string[] => {
-    const given = input[field];
-    const what = least > 0 ? 'a list of at least one column name' : 'a list of column names';
-    if (!Array.isArray(given) || given.length < least || !given.every(isName)) refuse([field], what, given);
-    else if (new Set(given).size < given.length) refuse([field], 'each column once', given);
-    else return given;
-    return [];
-  };
 
   const checked: CheckedInput = {
     left: path('left', 'the path of a CSV or Parquet file'),
     right: path('right', 'the path of a CSV or Parquet file'),
-    key: names('key', 1),
-    compare: input.compare === undefined ? null : names('compare', 1),
-    ignore: input.ignore === undefined ? [] : names('ignore', 0),
+    key: [],
+    compare: null,
+    ignore: [],
     tolerance: {},
+    types: {},
+    columns: {},
+    duplicates: 'report',
+    passes: [],
     out: path('out', 'the path of a folder for the reports'),
     fresh: input.fresh === true,
     memory: '512MB',
   };
 
-  const { tolerance, fresh, memory } = input;
-  if (tolerance !== undefined) {
-    if (typeof tolerance !== 'object' || tolerance === null || Array.isArray(tolerance)) {
-      refuse(['tolerance'], 'an object of column names and numbers', tolerance);
-    } else {
-      const pairs = Object.entries(tolerance).map(([column, given]): [string, string] => {
-        const text = typeof given === 'number' ? String(given) : given;
-        if (typeof text === 'string' && /^\d{1,19}(\.\d{1,18})?$/.test(text)) return [column, text];
-        refuse(['tolerance', column], "a decimal number, 0 or more, such as 0.01 or '0.0000001'", given);
-        return [column, '0'];
-      });
-      // fromEntries defines own properties, so a column named __proto__ stays a column.
-      checked.tolerance = Object.fromEntries(pairs);
-    }
-  }
+  const wrong = issues.length;
+  Object.assign(checked, mergeRules(input, refuse));
+  if (issues.length === wrong && checked.key.length === 0)
+    refuse(['key'], 'a list of at least one column name', input.key);
+
+  const { fresh, memory } = input;
   if (fresh !== undefined && typeof fresh !== 'boolean') refuse(['fresh'], 'true or false', fresh);
   if (memory !== undefined) {
     if (typeof memory === 'string' && /^[1-9]\d{0,5}(\.\d+)? ?[KMGT]i?B$/i.test(memory))
@@ -127,10 +112,6 @@ export const inputSchema = {
     types: undefined as { readonly input: ReconciliationInput; readonly output: CheckedInput } | undefined,
   },
 } as const;
-
-function isName(name: unknown): name is string {
-  return typeof name === 'string' && name !== '';
-}
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';

@@ -7,14 +7,16 @@ import { inspectSources } from './check.ts';
 import { type Counts, compareBucket, doneBuckets, progressOf } from './compare.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type CheckedInput, inputSchema } from './input.ts';
+import { runPassChunk } from './passes/runPass.ts';
 import { readSummary, writeReports } from './report.ts';
 import type { Source } from './source.ts';
-import { openStaging, removeStaging, resumeOrStage, type Staging } from './staging.ts';
+import { openStaging, removeStaging, resumeOrStage, type Staging, stepsOf } from './staging.ts';
 
 /** How far a reconciliation is. */
 export interface ReconciliationCheckpoint {
   /** The staging it is a view of. Where that is missing, on another machine, the job starts at 0 again. */
   staging: string;
+  /** Chunks in all: one for each bucket of keys, and as many for each matching pass. */
   buckets: number;
   done: number;
   counts: Counts;
@@ -43,7 +45,7 @@ export default defineChunkedJob({
   start: null as ReconciliationCheckpoint | null,
 
   async total(input: CheckedInput): Promise<number> {
-    return bucketsFor(await inspectSources(input));
+    return stepsOf(bucketsFor(await inspectSources(input)), input.passes);
   },
 
   async *chunks(input: CheckedInput, { checkpoint, signal }): AsyncGenerator<BucketTask[]> {
@@ -64,7 +66,7 @@ export default defineChunkedJob({
       const done = await doneBuckets(staging);
       const isDone = new Set(done);
       let chunk = done.slice(known).map((bucket): BucketTask => ({ bucket, done: true, staging }));
-      for (let bucket = 0; bucket < staging.buckets; bucket += 1) {
+      for (let bucket = 0; bucket < staging.steps; bucket += 1) {
         if (isDone.has(bucket)) continue;
         yield [...chunk, { bucket, done: false, staging }];
         chunk = [];
@@ -77,8 +79,12 @@ export default defineChunkedJob({
 
   async process(chunk): Promise<ReconciliationCheckpoint> {
     const { staging } = chunk[0]!;
-    for (const task of chunk) if (!task.done) await compareBucket(staging, task.bucket);
-    return { staging: staging.id, buckets: staging.buckets, ...(await progressOf(staging)) };
+    for (const task of chunk) {
+      if (task.done) continue;
+      if (task.bucket < staging.buckets) await compareBucket(staging, task.bucket);
+      else await runPassChunk(staging, task.bucket);
+    }
+    return { staging: staging.id, buckets: staging.steps, ...(await progressOf(staging)) };
   },
 
   async result(checkpoint, input: CheckedInput) {

@@ -6,6 +6,7 @@ import { type Database, literal, pathLiteral } from './database.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
 import { lineOfOtherEnd, linesAt } from './lines.ts';
 import type { Plan } from './plan.ts';
+import { normal } from './rules/sameValue.ts';
 import type { Side, Source } from './source.ts';
 
 export interface TypedColumn {
@@ -66,7 +67,9 @@ export async function loadSide(
   const { side } = source;
   const letter = side === 'left' ? 'l' : 'r';
   const columns = types.map((type, index) => `CAST(c${index} AS ${type}) AS ${letter}${index}`);
-  const key = plan.key.map((column) => `CAST(c${column[side]} AS ${types[column[side]]})`);
+  const key = plan.key.map((column) =>
+    normal(column.rule, side, `CAST(c${column[side]} AS ${types[column[side]]})`),
+  );
   try {
     await database.run(
       `CREATE TABLE ${side}_rows AS

@@ -3,20 +3,29 @@
 
 import type { CheckedInput } from './input.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
+import { type PlannedPass, planPasses } from './passes/plannedPass.ts';
+import { type ColumnRule, ruleOf } from './rules/columnRule.ts';
 
 /** A column both sides have, by its position on each. */
-interface SharedColumn {
+export interface SharedColumn {
   readonly name: string;
   readonly left: number;
   readonly right: number;
+}
+
+export interface RuledColumn extends SharedColumn {
+  readonly rule: ColumnRule;
 }
 
 export interface Plan {
   /** Every column of a side, in the order of its file. */
   readonly left: readonly string[];
   readonly right: readonly string[];
-  readonly key: readonly SharedColumn[];
-  readonly compared: readonly (SharedColumn & { readonly tolerance: string | null })[];
+  readonly key: readonly RuledColumn[];
+  readonly compared: readonly RuledColumn[];
+  readonly duplicates: 'report' | 'pair';
+  /** What is tried with the rows that no key matched, in this order. */
+  readonly passes: readonly PlannedPass[];
 }
 
 interface Table {
@@ -66,18 +75,28 @@ export function planColumns(input: CheckedInput, left: Table, right: Table): Pla
     if (!chosen.includes(name)) refuse('tolerance', `compared columns (${listNames(chosen)})`, name);
   }
 
+  for (const field of ['types', 'columns'] as const) {
+    for (const name of Object.keys(input[field])) {
+      if (name !== '*' && !names.includes(name))
+        refuse(field, `columns that both files have (${listNames(names)})`, name);
+    }
+  }
+  const ruled = (column: SharedColumn): RuledColumn => {
+    const use = input.key.includes(column.name) ? 'key' : 'compared';
+    return { ...column, rule: ruleOf(column.name, input, use) };
+  };
+  const columnOf = (name: string) => {
+    const column = shared[names.indexOf(name)];
+    return column === undefined ? null : ruled(column);
+  };
   return {
     left: left.columns,
     right: right.columns,
-    key: input.key.map((name) => shared[names.indexOf(name)]!),
-    compared: shared
-      .filter((column) => chosen.includes(column.name))
-      .map((column) => ({ ...column, tolerance: ownValue(input.tolerance, column.name) })),
+    key: input.key.map((name) => columnOf(name)!),
+    compared: shared.filter((column) => chosen.includes(column.name)).map(ruled),
+    duplicates: input.duplicates,
+    passes: planPasses(input.passes, columnOf, listNames(names)),
   };
-}
-
-function ownValue(record: Record<string, string>, name: string): string | null {
-  return Object.hasOwn(record, name) ? record[name]! : null;
 }
 
 function refuse(

@@ -7,17 +7,21 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Database, DatabaseInUse, DatabaseUnreadable, loadDuckDB, openDatabase } from './database.ts';
-import { exactDecimal } from './exactDecimal.ts';
 import type { CheckedInput } from './input.ts';
 import { ReconciliationInputError } from './inputError.ts';
 import { columnsOf, commonTypes, loadSide } from './load.ts';
+import { settlePass } from './passes/plannedPass.ts';
 import { type Plan, planColumns } from './plan.ts';
 import { stagingName } from './reportFiles.ts';
+import { findTypes } from './rules/findTypes.ts';
+import { readingMacros } from './rules/readingMacros.ts';
 import { checkUnchanged, type Source } from './source.ts';
 
 export interface Staging {
   readonly id: string;
   readonly buckets: number;
+  /** Chunks in all: a bucket each, and as many for each matching pass. */
+  readonly steps: number;
   readonly plan: Plan;
   readonly folder: string;
   readonly database: Database;
@@ -108,8 +112,9 @@ async function readMeta(folder: string, database: Database): Promise<Omit<Found,
   if (tables.length === 0) return { staging: null, fingerprint: null };
   const [row] = await database.rows('SELECT id, fingerprint, buckets, plan FROM meta');
   const plan = JSON.parse(String(row!.plan)) as Plan;
+  const buckets = Number(row!.buckets);
   return {
-    staging: { id: String(row!.id), buckets: Number(row!.buckets), plan, folder, database },
+    staging: { id: String(row!.id), buckets, steps: stepsOf(buckets, plan.passes), plan, folder, database },
     fingerprint: String(row!.fingerprint),
   };
 }
@@ -118,32 +123,40 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
   const { input, sources, buckets } = request;
   const left = await columnsOf(database, sources.left);
   const right = await columnsOf(database, sources.right);
-  const plan = planColumns(
+  const told = planColumns(
     input,
     { path: sources.left.path, columns: left.map((column) => column.name) },
     { path: sources.right.path, columns: right.map((column) => column.name) },
   );
-  const types = await commonTypes(database, plan, left, right);
+  const types = await commonTypes(database, told, left, right);
+  for (const macro of readingMacros) await database.run(macro);
   await database.run(
     'CREATE TABLE rejected (side VARCHAR, position BIGINT, line BIGINT, reason VARCHAR, text VARCHAR)',
   );
-  await loadSide(database, sources.left, plan, types.left, buckets);
-  await loadSide(database, sources.right, plan, types.right, buckets);
+  await loadSide(database, sources.left, told, types.left, buckets);
+  await loadSide(database, sources.right, told, types.right, buckets);
   await checkUnchanged(sources.left);
   await checkUnchanged(sources.right);
+  const found = await findTypes(database, told, { left, right });
+  const ruleOf = (name: string) => found.compared.find((column) => column.name === name)?.rule ?? null;
+  const plan = { ...found, passes: found.passes.map((pass) => settlePass(pass, ruleOf)) };
+  const steps = stepsOf(buckets, plan.passes);
 
   const id = randomUUID();
   const keyTypes = plan.key.map((column, index) => `k${index} ${types.left[column.left]}`);
   await database.transaction(async () => {
-    await database.run(exactDecimal);
     await database.run(
       `CREATE TABLE chunks (bucket USMALLINT, runs INTEGER, done BOOLEAN,
          left_rows BIGINT, right_rows BIGINT, mismatched BIGINT, only_left BIGINT, only_right BIGINT,
-         left_duplicate_keys BIGINT, right_duplicate_keys BIGINT, left_duplicate_rows BIGINT, right_duplicate_rows BIGINT)`,
+         left_duplicate_keys BIGINT, right_duplicate_keys BIGINT, left_duplicate_rows BIGINT, right_duplicate_rows BIGINT,
+         duplicate_pairs BIGINT DEFAULT 0, pass_matches BIGINT DEFAULT 0, pass_left BIGINT DEFAULT 0,
+         pass_right BIGINT DEFAULT 0, pass_bounded BIGINT DEFAULT 0)`,
     );
     await database.run(
-      `INSERT INTO chunks
-       SELECT range, 0, false, coalesce(l.n, 0), coalesce(r.n, 0), 0, 0, 0, 0, 0, 0, 0 FROM range(${buckets})
+      `INSERT INTO chunks BY NAME
+       SELECT range AS bucket, 0 AS runs, false AS done, coalesce(l.n, 0) AS left_rows, coalesce(r.n, 0) AS right_rows,
+         0 AS mismatched, 0 AS only_left, 0 AS only_right, 0 AS left_duplicate_keys, 0 AS right_duplicate_keys,
+         0 AS left_duplicate_rows, 0 AS right_duplicate_rows FROM range(${steps})
        LEFT JOIN (SELECT bucket, count(*) AS n FROM left_rows GROUP BY bucket) l ON l.bucket = range
        LEFT JOIN (SELECT bucket, count(*) AS n FROM right_rows GROUP BY bucket) r ON r.bucket = range`,
     );
@@ -161,7 +174,11 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
     const values = [id, request.fingerprint, buckets, JSON.stringify(plan)];
     await database.run('INSERT INTO meta VALUES ($1, $2, $3, $4)', values);
   });
-  return { id, buckets, plan, folder: join(input.out, stagingName), database };
+  return { id, buckets, steps, plan, folder: join(input.out, stagingName), database };
+}
+
+export function stepsOf(buckets: number, passes: readonly unknown[]): number {
+  return buckets * (1 + passes.length);
 }
 
 /** Away in one step while the file's lock is still held, so that no other run sees half of it. */
