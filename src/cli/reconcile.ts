@@ -37,6 +37,8 @@ export interface ReconcileRequest {
   readonly input: ReconciliationInput;
   /** What is not set here comes from the environment, else the defaults. */
   readonly timeouts: TimeoutSettings;
+  /** Where `input.rules` was read, for messages. */
+  readonly rulesFile: string | null;
   readonly isQuiet: boolean;
   /** Of the live page, 0 for a free one; null: no page. */
   readonly inspectPort: number | null;
@@ -58,7 +60,7 @@ export async function reconcile(
     await checkReconciliationInput(request.input);
     return await runJob(request, screen, interruption);
   } catch (error) {
-    if (error instanceof ReconciliationInputError) return badInput(asOption(error));
+    if (error instanceof ReconciliationInputError) return badInput(asOption(error, request.rulesFile));
     if (error instanceof ConfigurationError) return badInput(error.message);
     throw error;
   }
@@ -132,9 +134,13 @@ function isWorthAnotherAttempt({ failure }: JobStatus): boolean {
 }
 
 /** What the input calls `tolerance.amount` was typed as `--tolerance amount=…`. */
-function asOption({ message, subject }: ReconciliationInputError): string {
+function asOption({ message, subject }: ReconciliationInputError, rulesFile: string | null): string {
+  // What stands in the rules file is told by its path in there.
+  if (rulesFile !== null && /^rules(\.|$)/.test(subject))
+    return `${rulesFile}: ${message.replace(/^rules(\.|: )/, '')}`;
   const isOption =
-    /^(key|compare|ignore|memory|out|tolerance(\..*)?)$/s.test(subject) && message.startsWith(subject);
+    /^(key|compare|ignore|memory|out|duplicates|tolerance(\..*)?)$/s.test(subject) &&
+    message.startsWith(subject);
   return isOption ? `--${message.replace(/^tolerance\./, 'tolerance ')}` : message;
 }
 

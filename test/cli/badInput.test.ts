@@ -55,7 +55,7 @@ const cases: Record<string, { args?: string[]; right?: string | Uint8Array; says
   },
   'a tolerance without a number': {
     args: [...good, '--tolerance', 'a'],
-    says: /--tolerance.*'a'.*COLUMN=NUMBER/,
+    says: /--tolerance.*'a'.*COLUMN=LIMIT/,
   },
   'a tolerance of no column': { args: [...good, '--tolerance', 'b=1'], says: /--tolerance: expected/ },
   'an unknown column': { args: [...good, '--compare', 'b'], says: /--compare: expected .*got "b"/ },
