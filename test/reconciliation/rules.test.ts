@@ -4,12 +4,78 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { schemaFile, schemaText } from '../../scripts/rulesSchema.ts';
-import { checkReconciliationInput, reconciliation } from '../../src/reconciliation/index.ts';
+import {
+  type ColumnOptions,
+  checkReconciliationInput,
+  type ExactPass,
+  type NearPass,
+  type ReconciliationRules,
+  reconciliation,
+  type SimilarPass,
+  type SumPass,
+} from '../../src/reconciliation/index.ts';
+import { checkRules } from '../../src/reconciliation/rules/checkRules.ts';
+import { rulesSchema, type Schema } from '../../src/reconciliation/rules/rulesSchema.ts';
 import { reconcile } from './driver.ts';
 import { testFolder } from './folder.ts';
 
 test('rules.schema.json is the schema the rules are checked by (else: npm run rules-schema)', () => {
   expect(readFileSync(schemaFile, 'utf8')).toBe(schemaText);
+});
+
+const narrowing = { same: ['a'], within: { b: '2 days', c: 0.01 }, candidates: 10 };
+/** Each field of the types once: the compiler asks for all of them. */
+const everything: Required<ReconciliationRules> & {
+  columns: Record<string, Required<ColumnOptions>>;
+  passes: [Required<ExactPass>, Required<NearPass>, Required<SumPass>, Required<SimilarPass>];
+} = {
+  ...{
+    key: ['id'],
+    compare: ['a', 'b'],
+    ignore: [],
+    types: { a: 'text' },
+    tolerance: { b: '0.1%' },
+    duplicates: 'pair',
+  },
+  columns: {
+    b: {
+      ...{ ignoreCase: true, whitespace: 'collapse', unicode: 'NFC', emptyIsNull: false },
+      ...{ numbers: { left: '1.234,56' }, dates: ['%d.%m.%Y', '%Y%m%d'] },
+    },
+  },
+  passes: [
+    { match: 'exact', name: 'same', columns: ['a'] },
+    { match: 'near', name: 'near', ...narrowing },
+    { match: 'sum', name: 'sum', ...narrowing, amount: 'c', drift: '0.02', rows: 3 },
+    { match: 'similar', name: 'like', ...narrowing, text: 'a', floor: 0.8 },
+  ],
+};
+
+test('the schema has each field that the types have, and no other', () => {
+  const refused: unknown[] = [];
+  expect(checkRules(everything, [], (...told) => refused.push(told))).toBe(everything);
+  expect(refused).toEqual([]);
+  const missing: string[] = [];
+  const walk = (schema: Schema, value: unknown, path: string) => {
+    for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+      const at = `${path}.${name}`;
+      if (name === '$schema' || /^\.columns\.b\.(numbers|dates)/.test(at)) continue;
+      if (!(name in (value as object))) missing.push(at);
+      else walk(inner, (value as Record<string, unknown>)[name], at);
+    }
+    if (schema.additionalProperties)
+      for (const [name, inner] of Object.entries(value as object))
+        walk(schema.additionalProperties, inner, `${path}.${name}`);
+    if (Array.isArray(value)) {
+      for (const [index, inner] of value.entries()) {
+        const choices = schema.items!.anyOf ?? [];
+        const meant = choices.find((choice) => choice.properties?.match?.const === inner.match);
+        walk(meant ?? schema.items!, inner, `${path}.${index}`);
+      }
+    }
+  };
+  walk(rulesSchema, everything, '');
+  expect(missing).toEqual([]);
 });
 
 const wrong: [rules: unknown, path: PropertyKey[], message: string][] = [

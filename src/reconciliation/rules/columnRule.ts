@@ -25,12 +25,6 @@ export interface NumberMarks {
   readonly decimal: string;
 }
 
-/** Letter for letter. */
-export const plainRule: ColumnRule = {
-  ...{ type: 'text', limit: null, ignoreCase: false, whitespace: 'keep', nfc: false, emptyIsNull: false },
-  ...{ numbers: { left: null, right: null }, dates: { left: null, right: null } },
-};
-
 type ValueRules = Pick<ReconciliationRules, 'types' | 'tolerance' | 'columns'>;
 
 /** `*` holds for compared columns; a key is read only as it is told itself. */

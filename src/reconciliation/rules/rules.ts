@@ -1,5 +1,5 @@
 // What a rules file may say, and the API's `rules` too: the words. rulesSchema.ts holds the same as a JSON Schema, by
-// which both are checked; its last lines are the proof for the compiler that the two agree.
+// which both are checked.
 
 /** What the values of a column are compared as. */
 export type ColumnType = 'text' | 'integer' | 'decimal' | 'date' | 'timestamp' | 'boolean';
