@@ -152,7 +152,7 @@ function scoreOf(pass: MatchingPass, left: Row, right: Row, { cell, ruleOf }: Ro
   if (pass.match === 'similar') {
     const one = textOf(ruleOf(pass.text), cell.left(left, pass.text));
     const other = textOf(ruleOf(pass.text), cell.right(right, pass.text));
-    if (one === null || other === null) return null;
+    if (!one || !other) return null;
     const score = jaroWinkler(one, other);
     return score >= (pass.floor ?? 0.9) ? score : null;
   }

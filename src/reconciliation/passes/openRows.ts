@@ -40,8 +40,9 @@ export async function openPass({ database }: Staging, pass: PlannedPass): Promis
     ];
     if (pass.sum !== null)
       cells.push(`${readValue(pass.sum.amount.rule, side, column(pass.sum.amount))} AS a`);
+    // An empty text is like nothing, not like every other empty one.
     if (pass.similar !== null)
-      cells.push(`${textOf(pass.similar.text.rule, column(pass.similar.text))} AS t`);
+      cells.push(`nullif(${textOf(pass.similar.text.rule, column(pass.similar.text))}, '') AS t`);
     const needed = [
       ...same.map((_, index) => `s${index}`),
       ...limited.map((_, index) => `w${index}`),
