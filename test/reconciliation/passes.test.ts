@@ -1,9 +1,10 @@
 // What the matching passes make of the rows that no key matched: the same as a plain comparison of every row with
 // every row, whatever the passes; however often they are killed; and in bounds.
 
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../src/reconciliation/database.ts';
 import type { MatchingPass, ReconciliationInput } from '../../src/reconciliation/index.ts';
 import type { ReconciliationCheckpoint } from '../../src/reconciliation/job.ts';
 import { Abandoned, reconcile } from './driver.ts';
@@ -209,6 +210,36 @@ test('left between any two chunks, it resumes and reports the same', async () =>
   expect({ ...summary, report: '', staging: '' }).toEqual({ ...calm, report: '', staging: '' });
   expect(folder.read('out/matches.csv')).toBe(folder.read('calm/matches.csv'));
 });
+
+for (const [what, sql] of [
+  ['a matched row is lost', 'DELETE FROM pass_rows WHERE match = 0 AND side = $$left$$'],
+  ['a row is matched twice', 'INSERT INTO pass_rows SELECT * FROM pass_rows LIMIT 1'],
+  ['a row that was left over is lost', 'DELETE FROM only_right'],
+  ['a count is wrong', 'UPDATE chunks SET pass_left = pass_left + 1 WHERE bucket = 31'],
+] as const) {
+  test(`where ${what}, the run fails and reports nothing`, async () => {
+    const folder = testFolder();
+    const input = bankAndLedger(folder, 60);
+    folder.write('bank.csv', `${folder.read('bank.csv')}b,1.00,2025-12-31,nothing like it\n`);
+    folder.write('ledger.csv', `${folder.read('ledger.csv')}l,2.00,2025-12-31,nothing like it\n`);
+    let last: ReconciliationCheckpoint | null = null;
+    const run = reconcile(input, {
+      onCheckpoint(next) {
+        last = next;
+        return next.done < 32;
+      },
+    });
+    await expect(run).rejects.toThrow(Abandoned);
+    const file = folder.path('out/.staging/staging.duckdb');
+    const database = await openDatabase({ file, temp: folder.path('temp'), memory: '100MB' });
+    await database.run(sql);
+    database.close();
+    await expect(reconcile(input, { checkpoint: last })).rejects.toThrow(
+      'the reconciliation does not balance',
+    );
+    expect(existsSync(folder.path('out/summary.json'))).toBe(false);
+  });
+}
 
 test('10 000 equal rows on each side pair up, in bounds, whatever the pass', async () => {
   const folder = testFolder();

@@ -5,10 +5,10 @@ import type { Staging } from '../staging.ts';
 import { takenRows } from './nearest.ts';
 import { pagesOf } from './pages.ts';
 import type { PlannedPass } from './plannedPass.ts';
-import { findSubset } from './subset.ts';
+import { type Budget, findSubset } from './subset.ts';
 
-/** Tried for one row before it is given up. */
-const searchSteps = 100_000;
+/** What is tried for one row before it is given up, and for all rows of a pass: some seconds. */
+const searchSteps = { each: 100_000, all: 1_000_000_000 };
 
 interface Pair {
   one: 'left' | 'right';
@@ -36,6 +36,7 @@ export async function matchSums(
   );
   const taken = { left: await takenRows(staging, 'left'), right: await takenRows(staging, 'right') };
   const limit = BigInt(unitsOf(drift));
+  const budget: Budget = { ...searchSteps };
   let [match, bounded] = [await nextMatch(staging), 0];
   let found: [match: number, score: number, side: string, n: number][] = [];
   const settle = (pairs: Pair[]) => {
@@ -44,7 +45,7 @@ export async function matchSums(
     if (taken[one][row] === 1) return;
     const free = pairs.filter((pair) => taken[other][pair.other_n] !== 1);
     const amounts = free.map(({ amount }) => BigInt(amount));
-    const chosen = findSubset(amounts, BigInt(target), limit, most, searchSteps);
+    const chosen = findSubset(amounts, BigInt(target), limit, most, budget);
     if (chosen === 'bounded') bounded += 1;
     if (chosen === null || chosen === 'bounded') return;
     const off = chosen.reduce((rest, at) => rest - amounts[at]!, BigInt(target));
