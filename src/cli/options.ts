@@ -1,8 +1,9 @@
 // Option values that are more than a word, from text. A value that cannot be used is refused here, by commander's
 // own error, which names the option.
 
+import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import type { ReconciliationInput } from '../reconciliation/index.ts';
+import type { ColumnType, ReconciliationInput, ReconciliationRules } from '../reconciliation/index.ts';
 
 /** `id,region`, and again: each adds to the list. */
 export function addNames(text: string, names: string[] = []): string[] {
@@ -11,15 +12,17 @@ export function addNames(text: string, names: string[] = []): string[] {
   return [...names, ...more];
 }
 
-/** `amount=0.01,rate=0.0001`, and again. Kept as text: it is compared exactly, in decimal. */
+/** `amount=0.01,rate=0.1%,booked=2 days`, and again. Kept as text: it is compared exactly, in decimal. */
 export function addTolerances(text: string, known: Record<string, string> = {}): Record<string, string> {
   const pairs = text.split(',').map((pair): [string, string] => {
     // The last one: a column's name may hold an equals sign, a number cannot.
     const at = pair.lastIndexOf('=');
     const column = pair.slice(0, at).trim();
     const amount = pair.slice(at + 1).trim();
-    if (at > 0 && column !== '' && /^\d+(\.\d+)?$/.test(amount)) return [column, amount];
-    throw new InvalidArgumentError('Expected COLUMN=NUMBER with a number of 0 or more, such as amount=0.01.');
+    if (at > 0 && column !== '' && /^\d+(\.\d+)?(%| ?[a-z]+)?$/.test(amount)) return [column, amount];
+    throw new InvalidArgumentError(
+      'Expected COLUMN=LIMIT with a number of 0 or more, a percentage or a time, such as amount=0.01 or booked=2d.',
+    );
   });
   return Object.fromEntries([...Object.entries(known), ...pairs]);
 }
@@ -64,6 +67,47 @@ function yesOrNo(text: string): boolean {
   if (/^(yes|true)$/.test(text)) return true;
   if (/^(no|false)$/.test(text)) return false;
   throw new InvalidArgumentError('Expected header=yes or header=no.');
+}
+
+/** `ref=text,amount=decimal`, and again. */
+export function addTypes(text: string, known: Record<string, ColumnType> = {}): Record<string, ColumnType> {
+  const pairs = text.split(',').map((pair): [string, ColumnType] => {
+    const at = pair.lastIndexOf('=');
+    const column = pair.slice(0, at).trim();
+    const type = pair.slice(at + 1).trim();
+    if (at > 0 && column !== '' && columnTypes.includes(type)) return [column, type as ColumnType];
+    throw new InvalidArgumentError(`Expected COLUMN=TYPE with one of ${columnTypes.join(', ')}.`);
+  });
+  return Object.fromEntries([...Object.entries(known), ...pairs]);
+}
+
+const columnTypes = [
+  'text',
+  'integer',
+  'decimal',
+  'date',
+  'timestamp',
+  'boolean',
+] satisfies ColumnType[] as string[];
+
+export interface RulesFile {
+  readonly path: string;
+  /** What stands in it, not checked yet: the input's check does that, with the path of what is wrong. */
+  readonly rules: ReconciliationRules;
+}
+
+export function readRules(path: string): RulesFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new InvalidArgumentError(`Expected a file that can be read: ${(error as Error).message}.`);
+  }
+  try {
+    return { path, rules: JSON.parse(text) };
+  } catch (error) {
+    throw new InvalidArgumentError(`Expected JSON in it: ${(error as Error).message}.`);
+  }
 }
 
 export function parsePort(text: string): number {

@@ -25,8 +25,8 @@ export function badInput(error: string, seconds = 0): Outcome {
 /** Rows that could not be read were compared with nothing: neither "matches" nor "differs" would be true. */
 export function exitCodeOf({ rejected, ...summary }: ReconciliationSummary): number {
   if (rejected.left + rejected.right > 0) return exitCodes.failed;
-  const { mismatched, onlyLeft, onlyRight, duplicateKeys } = summary;
-  const differs = mismatched + onlyLeft + onlyRight + duplicateKeys.left + duplicateKeys.right > 0;
+  const { mismatched, onlyLeft, onlyRight, duplicateRows } = summary;
+  const differs = mismatched + onlyLeft + onlyRight + duplicateRows.left + duplicateRows.right > 0;
   return differs ? exitCodes.differs : exitCodes.matches;
 }
 
@@ -42,6 +42,7 @@ export function toJson({ state, summary, seconds, attempts, error }: Outcome): s
     onlyRight: summary?.onlyRight ?? null,
     duplicateKeys: summary?.duplicateKeys ?? null,
     columns: summary?.columns ?? null,
+    ...(summary === null || summary.passes.length === 0 ? {} : { passes: summary.passes }),
     seconds: Math.round(seconds * 1000) / 1000,
     attempts,
     report: summary?.report ?? null,

@@ -1,12 +1,21 @@
 // What the command line understands: commands, options, help. Nothing runs here.
 
-import { Command } from 'commander';
-import type { ReconciliationInput } from '../reconciliation/index.ts';
+import { Command, Option } from 'commander';
+import type { ColumnType, ReconciliationInput } from '../reconciliation/index.ts';
 import { unstuckVersion } from '../runtime/version.ts';
 import { parseDuration } from './durations.ts';
 import type { Surroundings } from './jobs/command.ts';
 import { addJobCommands } from './jobs/commands.ts';
-import { addCsvOption, addNames, addPair, addTolerances, parsePort } from './options.ts';
+import {
+  addCsvOption,
+  addNames,
+  addPair,
+  addTolerances,
+  addTypes,
+  parsePort,
+  type RulesFile,
+  readRules,
+} from './options.ts';
 import type { ReconcileRequest } from './reconcile.ts';
 
 export interface ReconcileCommand extends ReconcileRequest {
@@ -14,12 +23,15 @@ export interface ReconcileCommand extends ReconcileRequest {
 }
 
 interface Options {
-  key: string[];
+  key?: string[];
   compare?: string[];
   ignore?: string[];
   tolerance?: Record<string, string>;
   map?: Record<string, string>;
   csv?: NonNullable<ReconciliationInput['csv']>;
+  type?: Record<string, ColumnType>;
+  duplicates?: 'report' | 'pair';
+  rules?: RulesFile;
   out: string;
   fresh?: true;
   jobTimeout?: number;
@@ -59,16 +71,16 @@ export function createProgram(
     )
     .argument('<left>', 'a CSV, JSON Lines or Parquet file, a pattern, - for standard input, or a table')
     .argument('<right>', 'what to compare it with; it may be of another kind')
-    .requiredOption(
+    .option(
       '-k, --key <names>',
-      'columns that name a row on both sides, as id or id,region',
+      'columns that name a row on both sides, as id or id,region; needed, here or in the rules',
       addNames,
     )
     .option('--compare <names>', 'columns to compare (default: all that both files have)', addNames)
     .option('--ignore <names>', 'columns to leave out', addNames)
     .option(
       '--tolerance <name=n>',
-      'how far numbers may lie apart, as amount=0.01; repeat it, or separate by commas',
+      "how far values may lie apart, as amount=0.01, rate=0.1% or 'booked=2 days'; repeat it, or separate by commas",
       addTolerances,
     )
     .option(
@@ -80,6 +92,22 @@ export function createProgram(
       '--csv <name=value>',
       'how CSV is read, where it is not found out: delimiter, quote, header, encoding; left.… or right.… for one side; repeat it',
       addCsvOption,
+    )
+    .option(
+      '--type <name=type>',
+      'what a column is compared as (default: found): text, integer, decimal, date, timestamp or boolean; *=text for all',
+      addTypes,
+    )
+    .addOption(
+      new Option(
+        '--duplicates <what>',
+        'keys that stand more than once: report them, or pair them one to one first (default: report)',
+      ).choices(['report', 'pair']),
+    )
+    .option(
+      '--rules <file>',
+      'a JSON file with all of these, matching passes and more; an option given here wins',
+      readRules,
     )
     .option('-o, --out <folder>', 'where the reports go; the same one again resumes', './reconciled')
     .option('--fresh', 'start over even where an earlier run can be resumed')
@@ -116,6 +144,7 @@ A time is in seconds, or has a unit: 500ms, 90s, 10m, 2h, 1d.
 Examples:
   unstuck reconcile bank.csv ledger.csv --key id
   unstuck reconcile old.parquet new.csv --key id,region --ignore updated_at --out reports
+  unstuck reconcile bank.csv ledger.csv --rules rules.json
   unstuck reconcile bank.csv ledger.csv --key id --tolerance amount=0.01 --json | jq .mismatched
   unstuck reconcile bank.csv 'sqlite:books.db?table=ledger' --key id --map amount=betrag
   unstuck reconcile old.csv new.csv --key id --csv left.encoding=windows-1252 --csv 'delimiter=;'
@@ -129,7 +158,7 @@ Ends with:
   130 after Ctrl-C, 143 after SIGTERM: stopped cleanly, the same command goes on; the second one stops at once
 
 --json prints state, left, right, matched, mismatched, onlyLeft, onlyRight, duplicateKeys {left, right},
-columns {name: differences}, seconds, attempts and report (the folder). Where something went wrong there is
+columns {name: differences}, passes (with the rules' matching passes), seconds, attempts and report (the folder). Where something went wrong there is
 error too, and what is not known is null; bad input has the state "failed".
 
 The environment sets the timeouts that no option does: RECONCILIATION_JOB_TIMEOUT_SECONDS,
@@ -137,17 +166,21 @@ RECONCILIATION_HEARTBEAT_TIMEOUT_SECONDS, RECONCILIATION_PROGRESS_TIMEOUT_SECOND
 
 function toCommand(left: string, right: string, options: Options): ReconcileCommand {
   const { key, compare, ignore, tolerance, map, csv, out, fresh, memory } = options;
+  const { type: types, duplicates, rules } = options;
   return {
     input: {
       left,
       right,
-      key,
       out,
+      ...(key === undefined ? {} : { key }),
       ...(compare === undefined ? {} : { compare }),
       ...(ignore === undefined ? {} : { ignore }),
       ...(tolerance === undefined ? {} : { tolerance }),
       ...(map === undefined ? {} : { map }),
       ...(csv === undefined ? {} : { csv }),
+      ...(types === undefined ? {} : { types }),
+      ...(duplicates === undefined ? {} : { duplicates }),
+      ...(rules === undefined ? {} : { rules: rules.rules }),
       ...(fresh === undefined ? {} : { fresh }),
       ...(memory === undefined ? {} : { memory }),
     },
@@ -158,6 +191,7 @@ function toCommand(left: string, right: string, options: Options): ReconcileComm
         : { heartbeatTimeoutSeconds: options.heartbeatTimeout }),
       ...(options.progressTimeout === undefined ? {} : { progressTimeoutSeconds: options.progressTimeout }),
     },
+    rulesFile: rules?.path ?? null,
     isQuiet: options.quiet ?? false,
     inspectPort: options.inspect === true ? 0 : (options.inspect ?? null),
     isJson: options.json ?? false,

@@ -38,6 +38,8 @@ export interface ReconcileRequest {
   readonly input: ReconciliationInput;
   /** What is not set here comes from the environment, else the defaults. */
   readonly timeouts: TimeoutSettings;
+  /** Where `input.rules` was read, for messages. */
+  readonly rulesFile: string | null;
   readonly isQuiet: boolean;
   /** Of the live page, 0 for a free one; null: no page. */
   readonly inspectPort: number | null;
@@ -65,7 +67,8 @@ export async function reconcile(
     const outcome = await runJob(request, spooled.input, screen, interruption);
     return { ...outcome, error: outcome.error === null ? null : asTyped(outcome.error) };
   } catch (error) {
-    if (error instanceof ReconciliationInputError) return badInput(asTyped(asOption(error)));
+    if (error instanceof ReconciliationInputError)
+      return badInput(asTyped(asOption(error, request.rulesFile)));
     if (error instanceof ConfigurationError) return badInput(error.message);
     if (interruption.signal.aborted && (error as Error).name === 'AbortError')
       return stoppedBefore(interruption);
@@ -158,9 +161,12 @@ function isWorthAnotherAttempt({ failure }: JobStatus): boolean {
 }
 
 /** What the input calls `tolerance.amount` was typed as `--tolerance amount=…`. */
-function asOption({ message, subject }: ReconciliationInputError): string {
+function asOption({ message, subject }: ReconciliationInputError, rulesFile: string | null): string {
+  // What stands in the rules file is told by its path in there.
+  if (rulesFile !== null && /^rules(\.|$)/.test(subject))
+    return `${rulesFile}: ${message.replace(/^rules(\.|: )/, '')}`;
   const isOption =
-    /^((key|compare|ignore|memory|out|map)$|(tolerance|csv)(\.|$))/.test(subject) &&
+    /^((key|compare|ignore|memory|out|map|duplicates)$|(tolerance|csv)(\.|$))/.test(subject) &&
     message.startsWith(subject);
   return isOption ? `--${message.replace(/^(tolerance|csv)\./, '$1 ')}` : message;
 }

@@ -42,6 +42,7 @@ export function summaryTable(
     '',
     line('', names[0]!, names[1]!, 'bold'),
     row('matched', summary.matched, summary.matched, 'green'),
+    ...passLines(summary, row),
     row('mismatched', summary.mismatched, summary.mismatched, 'yellow'),
     row('only here', summary.onlyLeft, summary.onlyRight, 'yellow'),
     row(
@@ -65,6 +66,17 @@ export function summaryTable(
     `  ${'time'.padEnd(labelWidth)}${formatDuration(facts.seconds)}, ${countOf(facts.attempts, 'attempt')}, ${chunks}`,
   );
   return lines.join('\n');
+}
+
+type Row = (label: string, left: number, right: number, style: Style, note?: string) => string;
+
+/** What the matching passes made of the rows that no key matched. */
+function passLines({ passes }: ReconciliationSummary, row: Row): string[] {
+  return passes.map(({ pass, left, right, matches, bounded }) => {
+    const bound = bounded > 0 ? `; ${countOf(bounded, 'row')} had more candidates than it looks at` : '';
+    const label = shorten(`matched, ${printable(pass)}`);
+    return row(label, left, right, 'green', `${formatCount(matches)} by this pass${bound}`);
+  });
 }
 
 type Color = (style: Style, text: string) => string;

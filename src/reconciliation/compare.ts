@@ -1,8 +1,9 @@
 // Compares one bucket. Its exceptions, its counts and the mark that it is done become durable in one transaction:
 // a chunk is either done once, with everything it found, or not at all.
 
-import type { DuckDBValue } from '@duckdb/node-api';
-import type { Plan } from './plan.ts';
+import { pairDuplicates } from './duplicatePairs.ts';
+import type { Plan, RuledColumn } from './plan.ts';
+import { comparison, normal } from './rules/sameValue.ts';
 import type { Staging } from './staging.ts';
 
 /** Counts of rows, of the chunks done so far. */
@@ -19,6 +20,7 @@ export async function compareBucket(staging: Staging, bucket: number): Promise<v
   const { database } = staging;
   await database.transaction(async () => {
     await findDuplicates(staging, bucket);
+    if (staging.plan.duplicates === 'pair') await pairDuplicates(staging, bucket);
     await findExceptions(staging, bucket);
     const [row] = await database.rows(
       `SELECT (SELECT count(*) FROM exceptions WHERE in_left AND in_right)::DOUBLE AS mismatched,
@@ -32,7 +34,8 @@ export async function compareBucket(staging: Staging, bucket: number): Promise<v
     await storeExceptions(staging, found);
     const updated = await database.run(
       `UPDATE chunks SET runs = runs + 1, done = true, mismatched = $2, only_left = $3, only_right = $4,
-         left_duplicate_keys = $5, right_duplicate_keys = $6, left_duplicate_rows = $7, right_duplicate_rows = $8
+         left_duplicate_keys = $5, right_duplicate_keys = $6, left_duplicate_rows = $7, right_duplicate_rows = $8,
+         duplicate_pairs = $9
        WHERE bucket = $1 AND NOT done`,
       [
         bucket,
@@ -42,6 +45,7 @@ export async function compareBucket(staging: Staging, bucket: number): Promise<v
         found.leftKeys,
         found.rightKeys,
         ...duplicates,
+        await countPairs(staging),
       ],
     );
     if (updated !== 1) throw new Error(`chunk ${bucket} was already done: refusing to count it twice`);
@@ -76,8 +80,8 @@ export async function progressOf(staging: Staging): Promise<{ done: number; coun
   const [row] = await staging.database.rows(
     `SELECT count(*)::DOUBLE AS done, coalesce(sum(left_rows), 0)::DOUBLE AS "left", coalesce(sum(right_rows), 0)::DOUBLE AS "right",
        coalesce(sum(left_rows - left_duplicate_rows - mismatched - only_left), 0)::DOUBLE AS matched,
-       coalesce(sum(mismatched), 0)::DOUBLE AS mismatched, coalesce(sum(only_left), 0)::DOUBLE AS "onlyLeft",
-       coalesce(sum(only_right), 0)::DOUBLE AS "onlyRight"
+       coalesce(sum(mismatched), 0)::DOUBLE AS mismatched, coalesce(sum(only_left - pass_left), 0)::DOUBLE AS "onlyLeft",
+       coalesce(sum(only_right - pass_right), 0)::DOUBLE AS "onlyRight"
      FROM chunks WHERE done`,
   );
   const { done, ...counts } = row as unknown as Counts & { done: number };
@@ -88,7 +92,7 @@ export async function progressOf(staging: Staging): Promise<{ done: number; coun
 // and kept out of it, on both sides.
 async function findDuplicates({ database, plan }: Staging, bucket: number): Promise<void> {
   const several = (side: 'left' | 'right', letter: string) => {
-    const keys = plan.key.map((column, index) => `${letter}${column[side]} AS k${index}`);
+    const keys = plan.key.map((column, index) => `${keyOf(column, side, letter)} AS k${index}`);
     return `SELECT ${keys.join(', ')}, count(*) AS n FROM ${side}_rows WHERE bucket = $1 GROUP BY ALL HAVING count(*) > 1`;
   };
   await database.run(
@@ -103,27 +107,52 @@ async function findDuplicates({ database, plan }: Staging, bucket: number): Prom
 
 /** Fills `exceptions` with the rows that do not match; `d0`, `d1`, … say which compared columns differ. */
 async function findExceptions({ database, plan }: Staging, bucket: number): Promise<void> {
+  const pairs = plan.duplicates === 'pair';
+  // Paired rows of a key that stands several times meet by the number of their pair, all others by their key alone.
   const unique = (side: 'left' | 'right') =>
-    `SELECT * EXCLUDE (bucket), true AS in_${side}
-     FROM ${side}_rows t ANTI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1`;
-  const values: DuckDBValue[] = [bucket];
-  const differs = plan.compared.map(({ left, right, tolerance }, index) => {
-    if (tolerance === null) return `l${left} IS DISTINCT FROM r${right} AS d${index}`;
-    values.push(tolerance);
-    const distance = `abs(exact(CAST(l${left} AS VARCHAR)) - exact(CAST(r${right} AS VARCHAR)))`;
-    return `CASE WHEN l${left} IS NOT DISTINCT FROM r${right} THEN false
-      ELSE NOT coalesce(${distance} <= CAST($${values.length} AS DECIMAL(38, 18)), false) END AS d${index}`;
-  });
-  const joined = plan.key.map((column) => `l.l${column.left} IS NOT DISTINCT FROM r.r${column.right}`);
-  const anyDiffers = plan.compared.map((_, index) => ` OR d${index}`).join('');
+    `SELECT * EXCLUDE (bucket), true AS in_${side}${pairs ? `, 0 AS pair_${side}` : ''}
+     FROM ${side}_rows t ANTI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1
+     ${pairs ? pairedRows(side) : ''}`;
+  const joined = plan.key.map(
+    (column) => `${keyOf(column, 'left', 'l.l')} IS NOT DISTINCT FROM ${keyOf(column, 'right', 'r.r')}`,
+  );
+  if (pairs) joined.push('l.pair_left = r.pair_right');
+  const found = (differs: string[]) =>
+    ['in_left IS NULL', 'in_right IS NULL', ...differs].map((condition) => `(${condition})`).join(' OR ');
+  // First whatever is not the same text, which is cheap; then only that is read as its type says.
+  await database.run(
+    `CREATE OR REPLACE TEMP TABLE suspects AS
+     SELECT l.*, r.* FROM (${unique('left')}) l FULL JOIN (${unique('right')}) r ON ${joined.join(' AND ')}
+     WHERE ${found(plan.compared.map(({ left, right }) => `l${left} IS DISTINCT FROM r${right}`))}`,
+    [bucket],
+  );
+  const layers = plan.compared.map(({ left, right, rule }, index) =>
+    comparison(rule, `d${index}`, `l${left}`, `r${right}`),
+  );
+  let rows = 'suspects';
+  const between: string[] = [];
+  for (const depth of [0, 1, 2]) {
+    const layer = layers.flatMap((column) => column[depth]!);
+    if (layer.length === 0) continue;
+    if (depth < 2) between.push(...layer.map(([, name]) => name));
+    rows = `(SELECT *, ${layer.map(([sql, name]) => `${sql} AS ${name}`).join(', ')} FROM ${rows})`;
+  }
+  const kept = between.length === 0 ? '*' : `* EXCLUDE (${between.join(', ')})`;
   await database.run(
     `CREATE OR REPLACE TEMP TABLE exceptions AS
-     SELECT * FROM (
-       SELECT ${['l.*', 'r.*', ...differs].join(', ')}
-       FROM (${unique('left')}) l FULL JOIN (${unique('right')}) r ON ${joined.join(' AND ')})
-     WHERE in_left IS NULL OR in_right IS NULL${anyDiffers}`,
-    values,
+     SELECT ${kept} FROM ${rows} WHERE ${found(plan.compared.map((_, index) => `d${index}`))}`,
   );
+}
+
+function pairedRows(side: 'left' | 'right'): string {
+  return `UNION ALL SELECT t.* EXCLUDE (bucket), true, p.pair FROM ${side}_rows t
+    JOIN (SELECT ${side}_id AS id, row_number() OVER (ORDER BY left_id, right_id) AS pair FROM paired) p ON t.rowid = p.id`;
+}
+
+async function countPairs({ database, plan }: Staging): Promise<number> {
+  if (plan.duplicates === 'report') return 0;
+  const [row] = await database.rows('SELECT count(*)::DOUBLE AS n FROM paired');
+  return row!.n as number;
 }
 
 /** Resolves with the rows taken out, left and right. */
@@ -131,7 +160,8 @@ async function storeDuplicates({ database, plan }: Staging, bucket: number): Pro
   const store = (side: 'left' | 'right') =>
     database.run(
       `INSERT INTO duplicate_${side} SELECT t.* EXCLUDE (bucket)
-       FROM ${side}_rows t SEMI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1`,
+       FROM ${side}_rows t SEMI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1
+       ${plan.duplicates === 'pair' ? `AND t.rowid NOT IN (SELECT ${side}_id FROM paired)` : ''}`,
       [bucket],
     );
   return [await store('left'), await store('right')];
@@ -163,8 +193,12 @@ async function storeExceptions({ database, plan }: Staging, found: Found): Promi
 
 /** The rows `t` of a side whose key is one of the duplicate keys `d`. */
 function sameKey(plan: Plan, side: 'left' | 'right'): string {
-  const letter = side === 'left' ? 'l' : 'r';
   return plan.key
-    .map((column, index) => `t.${letter}${column[side]} IS NOT DISTINCT FROM d.k${index}`)
+    .map((column, index) => `${keyOf(column, side, `t.${side[0]}`)} IS NOT DISTINCT FROM d.k${index}`)
     .join(' AND ');
+}
+
+/** The value of a key column as it is told to be read: what rows meet by. `prefix` comes before its position. */
+function keyOf(column: RuledColumn, side: 'left' | 'right', prefix: string): string {
+  return normal(column.rule, side, `${prefix}${column[side]}`);
 }

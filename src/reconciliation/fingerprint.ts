@@ -19,6 +19,10 @@ export function fingerprintOf(input: CheckedInput, left: Source, right: Source):
     input.ignore,
     Object.entries(input.map).sort(([one], [other]) => (one < other ? -1 : 1)),
     tolerance,
+    input.types,
+    input.columns,
+    input.duplicates,
+    input.passes,
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

@@ -11,9 +11,20 @@ export type { ReconciliationInput } from './input.ts';
 export { ReconciliationInputError } from './inputError.ts';
 export { default as reconciliation, type ReconciliationCheckpoint } from './job.ts';
 export { type ReconciliationProgress, reconciliationProgress } from './progress.ts';
+export type {
+  ColumnOptions,
+  ColumnType,
+  ExactPass,
+  ForSides,
+  MatchingPass,
+  NearPass,
+  ReconciliationRules,
+  SimilarPass,
+  SumPass,
+} from './rules/rules.ts';
 export { shownSource } from './sources/address.ts';
 export type { CsvOptions } from './sources/csvHeader.ts';
-export type { ReconciliationSummary } from './summary.ts';
+export type { PassSummary, ReconciliationSummary } from './summary.ts';
 
 /** A processor whose registry holds `reconciliation` under that name. */
 interface Submits<O, J> {

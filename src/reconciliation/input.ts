@@ -3,12 +3,15 @@
 
 import { resolve } from 'node:path';
 import type { ReconciliationInputError } from './inputError.ts';
+import { ruleFields } from './rules/checkRules.ts';
+import { mergeRules } from './rules/mergeRules.ts';
+import type { ColumnOptions, ColumnType, MatchingPass, ReconciliationRules } from './rules/rules.ts';
 import { absoluteSource, isAddress, parseAddress, shownSource } from './sources/address.ts';
 import type { CsvOptions } from './sources/csvHeader.ts';
 import { checkCsvOptions } from './sources/csvOptions.ts';
 
-/** What is compared with what, by which key, and where the reports go. */
-export interface ReconciliationInput {
+/** What is compared with what, by which key and rules, and where the reports go. `key` is needed, here or in `rules`. */
+export interface ReconciliationInput extends ReconciliationRules {
   /**
    * A CSV, JSON Lines or Parquet file, the first two also packed (.gz, .zst); a pattern that names several; or a table:
    * `sqlite:FILE?table=NAME`, `postgres://…?table=NAME`, with `?query=SELECT …` for what a query gives. The sides may differ in kind.
@@ -19,17 +22,8 @@ export interface ReconciliationInput {
   map?: Record<string, string>;
   /** How CSV is read, where it should not be found out; `left` and `right` say so for one side. */
   csv?: CsvOptions & { left?: CsvOptions; right?: CsvOptions };
-  /** The columns that name a row, on both sides. NULL is a value like any other: two NULLs are the same key. */
-  key: string[];
-  /** The columns to compare. Default: all that both sides have, but the key. */
-  compare?: string[];
-  /** Columns left out of the comparison. */
-  ignore?: string[];
-  /**
-   * How far two numbers may lie apart and still match, by column: `{ amount: 0.01 }`. Exact in decimal, up to 19
-   * digits before the point and 18 after; 0 compares as numbers. A value that is no such number compares as text.
-   */
-  tolerance?: Record<string, number | string>;
+  /** What a rules file holds. What stands beside it here wins; `types`, `tolerance` and `columns` column by column. */
+  rules?: ReconciliationRules;
   /** The folder of the reports; made if missing. Running again with the same one resumes. */
   out: string;
   /** Start over even where an earlier run can be resumed. Default false. */
@@ -38,7 +32,7 @@ export interface ReconciliationInput {
   memory?: string;
 }
 
-/** An input after the check: every field there, paths absolute, tolerances as decimal text. */
+/** An input after the check: every field there, paths absolute, the rules merged. */
 export interface CheckedInput {
   left: string;
   right: string;
@@ -47,7 +41,11 @@ export interface CheckedInput {
   key: string[];
   compare: string[] | null;
   ignore: string[];
-  tolerance: Record<string, string>;
+  tolerance: Record<string, number | string>;
+  types: Record<string, ColumnType>;
+  columns: Record<string, ColumnOptions>;
+  duplicates: 'report' | 'pair';
+  passes: MatchingPass[];
   out: string;
   fresh: boolean;
   memory: string;
@@ -63,19 +61,7 @@ type Outcome =
   | { readonly value: CheckedInput; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 
-const fields = [
-  'left',
-  'right',
-  'map',
-  'csv',
-  'key',
-  'compare',
-  'ignore',
-  'tolerance',
-  'out',
-  'fresh',
-  'memory',
-];
+const fields = ['left', 'right', 'map', 'csv', ...ruleFields, 'rules', 'out', 'fresh', 'memory'];
 
 export function validateInput(value: unknown): Outcome {
   const issues: Issue[] = [];
@@ -115,30 +101,26 @@ export function validateInput(value: unknown): Outcome {
     }
     return absoluteSource(given);
   };
-  const names = (field: string, least: number): string[] => {
-    const given = input[field];
-    const what = least > 0 ? 'a list of at least one column name' : 'a list of column names';
-    if (!Array.isArray(given) || given.length < least || !given.every(isName)) refuse([field], what, given);
-    else if (new Set(given).size < given.length) refuse([field], 'each column once', given);
-    else return given;
-    return [];
-  };
 
   const checked: CheckedInput = {
     left: source('left'),
     right: source('right'),
     map: {},
     csv: checkCsvOptions(input.csv, refuse),
-    key: names('key', 1),
-    compare: input.compare === undefined ? null : names('compare', 1),
-    ignore: input.ignore === undefined ? [] : names('ignore', 0),
+    key: [],
+    compare: null,
+    ignore: [],
     tolerance: {},
+    types: {},
+    columns: {},
+    duplicates: 'report',
+    passes: [],
     out: path('out', 'the path of a folder for the reports'),
     fresh: input.fresh === true,
     memory: '512MB',
   };
 
-  const { tolerance, fresh, memory } = input;
+  const { fresh, memory } = input;
   if (input.map !== undefined) {
     const pairs = typeof input.map === 'object' && input.map !== null ? Object.entries(input.map) : [];
     const rights = pairs.map(([, right]) => right);
@@ -152,20 +134,10 @@ export function validateInput(value: unknown): Outcome {
       refuse(['map'], 'each column of the right once', input.map);
     else checked.map = Object.fromEntries(pairs);
   }
-  if (tolerance !== undefined) {
-    if (typeof tolerance !== 'object' || tolerance === null || Array.isArray(tolerance)) {
-      refuse(['tolerance'], 'an object of column names and numbers', tolerance);
-    } else {
-      const pairs = Object.entries(tolerance).map(([column, given]): [string, string] => {
-        const text = typeof given === 'number' ? String(given) : given;
-        if (typeof text === 'string' && /^\d{1,19}(\.\d{1,18})?$/.test(text)) return [column, text];
-        refuse(['tolerance', column], "a decimal number, 0 or more, such as 0.01 or '0.0000001'", given);
-        return [column, '0'];
-      });
-      // fromEntries defines own properties, so a column named __proto__ stays a column.
-      checked.tolerance = Object.fromEntries(pairs);
-    }
-  }
+  const wrong = issues.length;
+  Object.assign(checked, mergeRules(input, refuse));
+  if (issues.length === wrong && checked.key.length === 0)
+    refuse(['key'], 'a list of at least one column name', input.key);
   if (fresh !== undefined && typeof fresh !== 'boolean') refuse(['fresh'], 'true or false', fresh);
   if (memory !== undefined) {
     if (typeof memory === 'string' && /^[1-9]\d{0,5}(\.\d+)? ?[KMGT]i?B$/i.test(memory))
@@ -173,6 +145,10 @@ export function validateInput(value: unknown): Outcome {
     else refuse(['memory'], "an amount such as '512MB' or '2GB'", memory);
   }
   return issues.length > 0 ? { issues } : { value: checked };
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && name !== '';
 }
 
 /** The check as `defineChunkedJob` takes it. */
@@ -184,10 +160,6 @@ export const inputSchema = {
     types: undefined as { readonly input: ReconciliationInput; readonly output: CheckedInput } | undefined,
   },
 } as const;
-
-function isName(name: unknown): name is string {
-  return typeof name === 'string' && name !== '';
-}
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';

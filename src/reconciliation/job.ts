@@ -7,9 +7,10 @@ import { inspectSources } from './check.ts';
 import { type Counts, compareBucket, doneBuckets, noCounts, progressOf, stagedRows } from './compare.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type CheckedInput, inputSchema } from './input.ts';
+import { runPassChunk } from './passes/runPass.ts';
 import { readSummary, writeReports } from './report.ts';
 import type { Side, Source } from './source.ts';
-import { openStaging, removeStaging, resumeOrStage, type Staging } from './staging.ts';
+import { openStaging, removeStaging, resumeOrStage, type Staging, stepsOf } from './staging.ts';
 import { passedSteps, type Report } from './stagingProgress.ts';
 
 /** How far a reconciliation is. */
@@ -18,19 +19,20 @@ export interface ReconciliationCheckpoint {
    * The staging it is a view of; null while that is made. Where it is missing, on another machine, the job starts at 0 again.
    */
   staging: string | null;
+  /** Chunks in all: one for each bucket of keys, and as many for each matching pass. */
   buckets: number;
-  /** Steps of the staging that count as items, as many as buckets. */
+  /** Steps of the staging that count as items, as many as chunks. */
   staged: number;
   done: number;
   counts: Counts;
 }
 
 /**
- * An item of a chunk: a step of the staging, or a bucket. `done` ones were compared by an attempt whose checkpoint got lost:
+ * An item of a chunk: a step of the staging, or a chunk of it: a bucket, or behind those a part of a pass. `done` ones were compared by an attempt whose checkpoint got lost:
  * they only count.
  */
 type Task =
-  | { kind: 'step'; buckets: number; staging: Staging | null }
+  | { kind: 'step'; chunks: number; staging: Staging | null }
   | { kind: 'bucket'; bucket: number; done: boolean; staging: Staging };
 
 const MiB = 1 << 20;
@@ -58,9 +60,9 @@ export default defineChunkedJob({
   input: inputSchema,
   start: null as ReconciliationCheckpoint | null,
 
-  /** The staging is half of the work, whatever a machine is good at: a step for each bucket. */
+  /** The staging is half of the work, whatever a machine is good at: a step for each chunk. */
   async total(input: CheckedInput): Promise<number> {
-    return bucketsFor(await sourcesOf(input)) * 2;
+    return stepsOf(bucketsFor(await sourcesOf(input)), input.passes) * 2;
   },
 
   async *chunks(input: CheckedInput, { checkpoint, signal, log }): AsyncGenerator<Task[]> {
@@ -69,6 +71,7 @@ export default defineChunkedJob({
     if (checkpoint?.staging != null && (await readSummary(input.out, checkpoint.staging)) !== null) return;
     const sources = await sourcesOf(input);
     const buckets = bucketsFor(sources);
+    const chunks = stepsOf(buckets, input.passes);
     const over = new AbortController();
     let staging: Staging | null = null;
     let staged = checkpoint?.staged ?? 0;
@@ -85,11 +88,11 @@ export default defineChunkedJob({
       });
     };
     const steps = (count: number, of: Staging | null) =>
-      Array.from({ length: Math.max(0, count) }, (): Task => ({ kind: 'step', buckets, staging: of }));
+      Array.from({ length: Math.max(0, count) }, (): Task => ({ kind: 'step', chunks, staging: of }));
     let running: Promise<void> | undefined;
     try {
       let passed = 0;
-      for await (const more of passedSteps(buckets, (progress) => {
+      for await (const more of passedSteps(chunks, (progress) => {
         running = stage(progress);
         return running;
       })) {
@@ -99,7 +102,7 @@ export default defineChunkedJob({
         yield steps(passed - staged, null);
         staged = passed;
       }
-      yield* bucketTasks(staging!, checkpoint, steps(staging!.buckets - staged, staging));
+      yield* bucketTasks(staging!, checkpoint, steps(staging!.steps - staged, staging));
     } finally {
       over.abort();
       await running?.catch(() => undefined);
@@ -114,16 +117,19 @@ export default defineChunkedJob({
     if (last.staging === null)
       return {
         staging: null,
-        buckets: (last as { buckets: number }).buckets,
+        buckets: (last as { chunks: number }).chunks,
         staged,
         done: 0,
         counts: noCounts,
       };
     const { staging } = last;
-    for (const task of chunk)
-      if (task.kind === 'bucket' && !task.done) await compareBucket(staging, task.bucket);
+    for (const task of chunk) {
+      if (task.kind === 'step' || task.done) continue;
+      if (task.bucket < staging.buckets) await compareBucket(staging, task.bucket);
+      else await runPassChunk(staging, task.bucket);
+    }
     if (steps > 0) append(await stagedRows(staging));
-    return { staging: staging.id, buckets: staging.buckets, staged, ...(await progressOf(staging)) };
+    return { staging: staging.id, buckets: staging.steps, staged, ...(await progressOf(staging)) };
   },
 
   async result(checkpoint, input: CheckedInput) {
@@ -163,7 +169,7 @@ async function* bucketTasks(
     yield chunk;
     chunk = [];
   }
-  for (let bucket = 0; bucket < staging.buckets; bucket += 1) {
+  for (let bucket = 0; bucket < staging.steps; bucket += 1) {
     if (isDone.has(bucket)) continue;
     yield [...chunk, { kind: 'bucket', bucket, done: false, staging }];
     chunk = [];

@@ -4,6 +4,7 @@
 import type { Database } from './database.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
 import type { Plan } from './plan.ts';
+import { normal } from './rules/sameValue.ts';
 import type { OpenSource, Side, Source, TypedColumn } from './source.ts';
 import { isAddress } from './sources/address.ts';
 
@@ -49,7 +50,9 @@ export async function loadSide(
   const { side } = source;
   const letter = side === 'left' ? 'l' : 'r';
   const columns = types.map((type, index) => `CAST(c${index} AS ${type}) AS ${letter}${index}`);
-  const key = plan.key.map((column) => `CAST(c${column[side]} AS ${types[column[side]]})`);
+  const key = plan.key.map((column) =>
+    normal(column.rule, side, `CAST(c${column[side]} AS ${types[column[side]]})`),
+  );
   try {
     await database.run(
       `CREATE TABLE ${side}_rows AS

@@ -4,13 +4,19 @@
 import type { CheckedInput } from './input.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
 import { keyOf, rightName } from './mapping.ts';
+import { type PlannedPass, planPasses } from './passes/plannedPass.ts';
+import { type ColumnRule, ruleOf } from './rules/columnRule.ts';
 import type { Side } from './source.ts';
 
 /** A column both sides have, by its position on each. `name`: that of the left. */
-interface SharedColumn {
+export interface SharedColumn {
   readonly name: string;
   readonly left: number;
   readonly right: number;
+}
+
+export interface RuledColumn extends SharedColumn {
+  readonly rule: ColumnRule;
 }
 
 export interface Plan {
@@ -19,8 +25,11 @@ export interface Plan {
   readonly right: readonly string[];
   /** Every column both sides have. */
   readonly shared: readonly SharedColumn[];
-  readonly key: readonly SharedColumn[];
-  readonly compared: readonly (SharedColumn & { readonly tolerance: string | null })[];
+  readonly key: readonly RuledColumn[];
+  readonly compared: readonly RuledColumn[];
+  readonly duplicates: 'report' | 'pair';
+  /** What is tried with the rows that no key matched, in this order. */
+  readonly passes: readonly PlannedPass[];
 }
 
 interface Table {
@@ -71,14 +80,28 @@ export function planColumns(input: CheckedInput, left: Table, right: Table): Pla
     if (!chosen.includes(name)) refuse('tolerance', `compared columns (${listNames(chosen)})`, name);
   }
 
+  for (const field of ['types', 'columns'] as const) {
+    for (const name of Object.keys(input[field])) {
+      if (name !== '*' && !names.includes(name))
+        refuse(field, `columns that both files have (${listNames(names)})`, name);
+    }
+  }
+  const ruled = (column: SharedColumn): RuledColumn => {
+    const use = input.key.includes(column.name) ? 'key' : 'compared';
+    return { ...column, rule: ruleOf(column.name, input, use) };
+  };
+  const columnOf = (name: string) => {
+    const column = shared[names.indexOf(name)];
+    return column === undefined ? null : ruled(column);
+  };
   return {
     left: left.columns,
     right: right.columns,
     shared,
-    key: input.key.map((name) => shared[names.indexOf(name)]!),
-    compared: shared
-      .filter((column) => chosen.includes(column.name))
-      .map((column) => ({ ...column, tolerance: ownValue(input.tolerance, column.name) })),
+    key: input.key.map((name) => columnOf(name)!),
+    compared: shared.filter((column) => chosen.includes(column.name)).map(ruled),
+    duplicates: input.duplicates,
+    passes: planPasses(input.passes, columnOf, listNames(names)),
   };
 }
 
@@ -109,10 +132,6 @@ function checkMap({ map }: CheckedInput, table: Table, side: Side): void {
       `It was to map ${meant}, left to right: check the spelling.`,
     );
   }
-}
-
-function ownValue(record: Record<string, string>, name: string): string | null {
-  return Object.hasOwn(record, name) ? record[name]! : null;
 }
 
 function refuse(

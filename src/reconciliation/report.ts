@@ -4,6 +4,7 @@
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identifier, literal } from './database.ts';
+import { matchesName, matchesReport } from './passes/matchesReport.ts';
 import { allNames, columnOn } from './plan.ts';
 import { reportNames, summaryName } from './reportFiles.ts';
 import type { Staging } from './staging.ts';
@@ -18,7 +19,10 @@ export async function writeReports(staging: Staging, out: string): Promise<Recon
 
   await rm(join(out, summaryName), { force: true });
   for (const name of reportNames) {
-    if (name === 'rejected.csv' && summary.rejected.left + summary.rejected.right === 0) {
+    const isNone =
+      (name === 'rejected.csv' && summary.rejected.left + summary.rejected.right === 0) ||
+      (name === matchesName && summary.passes.length === 0);
+    if (isNone) {
       await rm(join(out, name), { force: true });
     } else {
       await rename(join(staging.folder, name), join(out, name));
@@ -65,11 +69,12 @@ function reports({ plan }: Staging): Report[] {
         fields.length === 0
           ? `SELECT ${keys}, NULL, "left", "right" FROM differences WHERE false`
           : `SELECT ${keys}, name, "left", "right" FROM differences
-             JOIN (VALUES ${fields.join(', ')}) fields(field, name) USING (field) ORDER BY ${keys}, field`,
+             JOIN (VALUES ${fields.join(', ')}) fields(field, name) USING (field) ORDER BY ${keys}, field, "left", "right"`,
     },
     only('left'),
     only('right'),
     duplicates(plan),
+    ...(plan.passes.length > 0 ? [matchesReport(plan)] : []),
     {
       name: 'rejected.csv',
       header: ['side', 'line', 'reason', 'text'],

@@ -7,6 +7,7 @@ export const reportNames = [
   'only-left.csv',
   'only-right.csv',
   'duplicates.csv',
+  'matches.csv',
   'rejected.csv',
   summaryName,
 ];

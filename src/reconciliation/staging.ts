@@ -7,18 +7,22 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Database, DatabaseInUse, DatabaseUnreadable, loadDuckDB, openDatabase } from './database.ts';
-import { exactDecimal } from './exactDecimal.ts';
 import type { CheckedInput } from './input.ts';
 import { ReconciliationInputError } from './inputError.ts';
 import { commonTypes, loadSide } from './load.ts';
+import { settlePass } from './passes/plannedPass.ts';
 import { type Plan, planColumns } from './plan.ts';
 import { stagingName } from './reportFiles.ts';
+import { findTypes } from './rules/findTypes.ts';
+import { readingMacros } from './rules/readingMacros.ts';
 import { checkUnchanged, type OpenSource, type Side, type Source } from './source.ts';
 import { part, type Report, reportReading } from './stagingProgress.ts';
 
 export interface Staging {
   readonly id: string;
   readonly buckets: number;
+  /** Chunks in all: a bucket each, and as many for each matching pass. */
+  readonly steps: number;
   readonly plan: Plan;
   readonly folder: string;
   readonly database: Database;
@@ -135,8 +139,12 @@ async function readMeta(folder: string, database: Database): Promise<Omit<Found,
   if (tables.length === 0) return { staging: null, fingerprint: null, contents: null };
   const [row] = await database.rows('SELECT * FROM meta');
   const plan = JSON.parse(String(row!.plan)) as Plan;
+  const buckets = Number(row!.buckets);
   return {
-    staging: { id: String(row!.id), buckets: Number(row!.buckets), plan, folder, database, isNew: false },
+    staging: {
+      ...{ id: String(row!.id), buckets, steps: stepsOf(buckets, plan.passes) },
+      ...{ plan, folder, database, isNew: false },
+    },
     fingerprint: String(row!.fingerprint),
     contents: String(row!.contents),
   };
@@ -144,36 +152,45 @@ async function readMeta(folder: string, database: Database): Promise<Omit<Found,
 
 async function stage(request: StagingRequest, database: Database): Promise<Staging> {
   const { input, sources, buckets } = request;
+  for (const macro of readingMacros) await database.run(macro);
   await database.run(
     'CREATE TABLE rejected (side VARCHAR, position BIGINT, line BIGINT, reason VARCHAR, text VARCHAR)',
   );
   const { folder, opened, loading } = await openSources(request, database);
-  const plan = planColumns(
+  const columns = { left: opened.left.columns, right: opened.right.columns };
+  const told = planColumns(
     input,
-    { path: sources.left.path, columns: opened.left.columns.map((column) => column.name) },
-    { path: sources.right.path, columns: opened.right.columns.map((column) => column.name) },
+    { path: sources.left.path, columns: columns.left.map((column) => column.name) },
+    { path: sources.right.path, columns: columns.right.map((column) => column.name) },
   );
-  const types = await commonTypes(database, plan, opened.left.columns, opened.right.columns);
+  const types = await commonTypes(database, told, columns.left, columns.right);
   for (const side of ['left', 'right'] as const) {
     await reportReading(opened[side].bytes, loading[side], () =>
-      loadSide(database, sources[side], opened[side], plan, types[side], buckets),
+      loadSide(database, sources[side], opened[side], told, types[side], buckets),
     );
     await checkUnchanged(sources[side], input);
   }
   await rm(folder, { recursive: true, force: true });
+  const found = await findTypes(database, told, columns);
+  const ruleOf = (name: string) => found.compared.find((column) => column.name === name)?.rule ?? null;
+  const plan = { ...found, passes: found.passes.map((pass) => settlePass(pass, ruleOf)) };
+  const steps = stepsOf(buckets, plan.passes);
 
   const id = randomUUID();
   const keyTypes = plan.key.map((column, index) => `k${index} ${types.left[column.left]}`);
   await database.transaction(async () => {
-    await database.run(exactDecimal);
     await database.run(
       `CREATE TABLE chunks (bucket USMALLINT, runs INTEGER, done BOOLEAN,
          left_rows BIGINT, right_rows BIGINT, mismatched BIGINT, only_left BIGINT, only_right BIGINT,
-         left_duplicate_keys BIGINT, right_duplicate_keys BIGINT, left_duplicate_rows BIGINT, right_duplicate_rows BIGINT)`,
+         left_duplicate_keys BIGINT, right_duplicate_keys BIGINT, left_duplicate_rows BIGINT, right_duplicate_rows BIGINT,
+         duplicate_pairs BIGINT DEFAULT 0, pass_matches BIGINT DEFAULT 0, pass_left BIGINT DEFAULT 0,
+         pass_right BIGINT DEFAULT 0, pass_bounded BIGINT DEFAULT 0)`,
     );
     await database.run(
-      `INSERT INTO chunks
-       SELECT range, 0, false, coalesce(l.n, 0), coalesce(r.n, 0), 0, 0, 0, 0, 0, 0, 0 FROM range(${buckets})
+      `INSERT INTO chunks BY NAME
+       SELECT range AS bucket, 0 AS runs, false AS done, coalesce(l.n, 0) AS left_rows, coalesce(r.n, 0) AS right_rows,
+         0 AS mismatched, 0 AS only_left, 0 AS only_right, 0 AS left_duplicate_keys, 0 AS right_duplicate_keys,
+         0 AS left_duplicate_rows, 0 AS right_duplicate_rows FROM range(${steps})
        LEFT JOIN (SELECT bucket, count(*) AS n FROM left_rows GROUP BY bucket) l ON l.bucket = range
        LEFT JOIN (SELECT bucket, count(*) AS n FROM right_rows GROUP BY bucket) r ON r.bucket = range`,
     );
@@ -194,7 +211,7 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
     const values = [id, request.fingerprint, buckets, JSON.stringify(plan), contents];
     await database.run('INSERT INTO meta VALUES ($1, $2, $3, $4, $5)', values);
   });
-  return { id, buckets, plan, folder: join(input.out, stagingName), database, isNew: true };
+  return { id, buckets, steps, plan, folder: join(input.out, stagingName), database, isNew: true };
 }
 
 interface Opened {
@@ -235,6 +252,10 @@ async function openSources(request: StagingRequest, database: Database): Promise
     opened: { left, right },
     loading: { left: part(progress, done, middle), right: part(progress, middle, 1) },
   };
+}
+
+export function stepsOf(buckets: number, passes: readonly unknown[]): number {
+  return buckets * (1 + passes.length);
 }
 
 /** Away in one step while the file's lock is still held, so that no other run sees half of it. */

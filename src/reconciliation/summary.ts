@@ -1,7 +1,19 @@
 // The numbers of a finished run, and the check that they balance: each row of each side is in exactly one of them.
 
 import { progressOf } from './compare.ts';
+import type { ColumnType } from './rules/rules.ts';
 import type { Staging } from './staging.ts';
+
+/** What a matching pass did. One row may match several, so each side has a count of its own. */
+export interface PassSummary {
+  pass: string;
+  matches: number;
+  /** Rows of each side that it matched. */
+  left: number;
+  right: number;
+  /** Rows that had more candidates, or more ways to add up, than the pass looks at: for these a match may be missing. */
+  bounded: number;
+}
 
 /** What a reconciliation found. Counts are rows, unless said. */
 export interface ReconciliationSummary {
@@ -13,6 +25,10 @@ export interface ReconciliationSummary {
   mismatched: number;
   onlyLeft: number;
   onlyRight: number;
+  /** What each matching pass did with the rows that no key matched; they are in none of the counts above. */
+  passes: PassSummary[];
+  /** Pairs made of rows whose key stands more than once (`duplicates: 'pair'`); they are matched or mismatched. */
+  duplicatePairs: number;
   /** Distinct keys that stand more than once on that side. */
   duplicateKeys: { left: number; right: number };
   /** Rows of that side whose key stands more than once on either side; they are in none of the counts above. */
@@ -21,6 +37,8 @@ export interface ReconciliationSummary {
   rejected: { left: number; right: number };
   /** How many mismatched rows differ in each compared column. */
   columns: Record<string, number>;
+  /** What each compared column was compared as, told or found. */
+  types: Record<string, ColumnType>;
   /** The folder of the reports. */
   report: string;
   /** Chunks in all, and how often one was run: the same number, however often the job was killed. */
@@ -36,8 +54,10 @@ export async function summarise(staging: Staging, report: string): Promise<Recon
   const chunks = await one(
     `SELECT sum(runs)::DOUBLE AS run,
        sum(left_duplicate_keys)::DOUBLE AS "leftKeys", sum(right_duplicate_keys)::DOUBLE AS "rightKeys",
-       sum(left_duplicate_rows)::DOUBLE AS "leftRows", sum(right_duplicate_rows)::DOUBLE AS "rightRows" FROM chunks`,
+       sum(left_duplicate_rows)::DOUBLE AS "leftRows", sum(right_duplicate_rows)::DOUBLE AS "rightRows",
+       sum(duplicate_pairs)::DOUBLE AS pairs FROM chunks`,
   );
+  const passes = await passesOf(staging);
   const staged = await one(
     `SELECT (SELECT count(*) FROM left_rows)::DOUBLE AS "left", (SELECT count(*) FROM right_rows)::DOUBLE AS "right",
        (SELECT count(*) FROM rejected WHERE side = 'left')::DOUBLE AS "leftRejected",
@@ -51,12 +71,13 @@ export async function summarise(staging: Staging, report: string): Promise<Recon
   const differences = new Map(perField.map((row) => [Number(row.field), row.n as number]));
 
   const { left, right, matched, mismatched, onlyLeft, onlyRight } = counts;
-  balance('chunks done', done, staging.buckets);
+  balance('chunks done', done, staging.steps);
   balance('left rows', left, staged.left!);
   balance('right rows', right, staged.right!);
-  balance('left rows', matched + mismatched + onlyLeft + chunks.leftRows!, left);
+  const byPass = (side: 'left' | 'right') => passes.reduce((sum, pass) => sum + pass[side], 0);
+  balance('left rows', matched + mismatched + byPass('left') + onlyLeft + chunks.leftRows!, left);
   // Matched rows were counted on the left, so this one holds only if the join lost and doubled nothing.
-  balance('right rows', matched + mismatched + onlyRight + chunks.rightRows!, right);
+  balance('right rows', matched + mismatched + byPass('right') + onlyRight + chunks.rightRows!, right);
   balance('rows only left', stored.onlyLeft!, onlyLeft);
   balance('rows only right', stored.onlyRight!, onlyRight);
   balance('left rows of duplicate keys', stored.left!, chunks.leftRows!);
@@ -64,14 +85,47 @@ export async function summarise(staging: Staging, report: string): Promise<Recon
 
   return {
     ...{ left, right, matched, mismatched, onlyLeft, onlyRight },
+    passes,
+    duplicatePairs: chunks.pairs!,
     duplicateKeys: { left: chunks.leftKeys!, right: chunks.rightKeys! },
     duplicateRows: { left: chunks.leftRows!, right: chunks.rightRows! },
     rejected: { left: staged.leftRejected!, right: staged.rightRejected! },
     columns: Object.fromEntries(plan.compared.map(({ name }, field) => [name, differences.get(field) ?? 0])),
+    types: Object.fromEntries(plan.compared.map(({ name, rule }) => [name, rule.type!])),
     report,
-    chunks: { total: staging.buckets, run: chunks.run! },
+    chunks: { total: staging.steps, run: chunks.run! },
     staging: staging.id,
   };
+}
+
+async function passesOf({ database, plan, buckets }: Staging): Promise<PassSummary[]> {
+  if (plan.passes.length === 0) return [];
+  const rows = await database.rows(
+    `SELECT bucket // ${buckets} - 1 AS pass, sum(pass_matches)::DOUBLE AS matches, sum(pass_left)::DOUBLE AS "left",
+       sum(pass_right)::DOUBLE AS "right", sum(pass_bounded)::DOUBLE AS bounded
+     FROM chunks WHERE bucket >= ${buckets} GROUP BY pass ORDER BY pass`,
+  );
+  const stored = await database.rows(
+    `SELECT pass, count(DISTINCT match)::DOUBLE AS matches, count_if(side = 'left')::DOUBLE AS "left",
+       count_if(side = 'right')::DOUBLE AS "right"
+     FROM pass_rows GROUP BY pass`,
+  );
+  const [all] = await database.rows(
+    'SELECT count(*)::DOUBLE AS n, count(DISTINCT (side, n))::DOUBLE AS distinct_rows FROM pass_rows',
+  );
+  balance('rows that passes matched, each once', all!.distinct_rows as number, all!.n as number);
+  return plan.passes.map(({ name }, index) => {
+    const { matches, left, right, bounded } = rows[index] as unknown as PassSummary;
+    const found = stored.find(({ pass }) => pass === index) ?? {
+      matches: 0,
+      left: 0,
+      right: 0,
+    };
+    balance(`matches of the pass ${name}`, found.matches as number, matches);
+    balance(`left rows of the pass ${name}`, found.left as number, left);
+    balance(`right rows of the pass ${name}`, found.right as number, right);
+    return { pass: name, matches, left, right, bounded };
+  });
 }
 
 function balance(what: string, got: number, expected: number): void {

@@ -55,9 +55,19 @@ const cases: Record<string, { args?: string[]; right?: string | Uint8Array; says
   },
   'a tolerance without a number': {
     args: [...good, '--tolerance', 'a'],
-    says: /--tolerance.*'a'.*COLUMN=NUMBER/,
+    says: /--tolerance.*'a'.*COLUMN=LIMIT/,
   },
   'a tolerance of no column': { args: [...good, '--tolerance', 'b=1'], says: /--tolerance: expected/ },
+  'a type that is none': {
+    args: [...good, '--type', 'a=money'],
+    says: /--type.*'a=money'.*COLUMN=TYPE with one of text,/,
+  },
+  'another end of duplicates': {
+    args: [...good, '--duplicates', 'drop'],
+    says: /--duplicates.*report, pair/,
+  },
+  'no rules file': { args: [...good, '--rules', 'no.json'], says: /--rules.*'no\.json'.*can be read/ },
+  'rules that are no JSON': { args: [...good, '--rules', 'left.csv'], says: /--rules.*'left\.csv'.*JSON/ },
   'an unknown column': { args: [...good, '--compare', 'b'], says: /--compare: expected .*got "b"/ },
   'an unusable amount of memory': {
     args: [...good, '--memory', 'much'],
@@ -81,6 +91,19 @@ describe('bad input', () => {
     expect(stdout).toBe('');
     expect(code).toBe(2);
     expect(readdirSync(cwd).sort()).toEqual(['left.csv', 'right.csv', 'sub']);
+  });
+
+  test('a wrong field of a rules file is told by its path in there', async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, 'left.csv'), 'id,a\n1,x\n');
+    writeFileSync(join(cwd, 'rules.json'), '{ "key": ["id"], "passes": [{ "match": "exact" }] }');
+    const { code, stderr } = await run(['reconcile', 'left.csv', 'left.csv', '--rules', 'rules.json'], {
+      cwd,
+    });
+    expect(stderr).toContain(
+      'rules.json: passes.0.columns: expected a list of at least one column name, got nothing.',
+    );
+    expect(code).toBe(2);
   });
 
   test('a variable of the environment is named', async () => {

@@ -98,6 +98,26 @@ describe('a run', () => {
     expect(JSON.parse(stdout)).toMatchObject({ matched: 1, mismatched: 1, columns: { amount: 1 } });
   });
 
+  test('takes rules from a file, which options win over, and counts what each pass matched', async () => {
+    const cwd = twoFiles('id,a,v\n1,7,1.50\n2,8,2.00\n2,8,2.00\n', 'id,a,v\n9,7,1.505\n2,8,2.00\n2,8,2.00\n');
+    const rules = {
+      ...{ key: ['a'], duplicates: 'pair' },
+      passes: [{ match: 'near', name: 'close', same: ['a'], within: { v: '0.01' } }],
+    };
+    writeFileSync(join(cwd, 'rules.json'), JSON.stringify(rules));
+    const args = ['reconcile', 'left.csv', 'right.csv', '--rules', 'rules.json', '--key', 'id'];
+    const { code, stdout } = await run([...args, '--json'], { cwd });
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ matched: 2, mismatched: 0, onlyLeft: 0, onlyRight: 0, duplicateKeys: { left: 1, right: 1 } },
+      passes: [{ pass: 'close', matches: 1, left: 1, right: 1, bounded: 0 }],
+    });
+    expect(code).toBe(0);
+    const table = await run([...args, '--type', 'v=text', '--duplicates', 'report', '--fresh'], { cwd });
+    expect(table.stdout).toMatch(/matched, close +1 +1 +1 by this pass/);
+    expect(table.stdout).toMatch(/with a duplicate key +2 +2/);
+    expect(table.code).toBe(1);
+  });
+
   test('with rows that cannot be read compares the others, says so in a line, and ends with 2', async () => {
     const cwd = twoFiles('id,a\n1,x\n2,y,z\n', 'id,a\n1,x\n');
     const { code, stdout, stderr } = await run(

@@ -315,12 +315,12 @@ const shape: [change: Record<string, unknown>, path: PropertyKey[], message: str
   [
     { tolerance: { amount: -1 } },
     ['tolerance', 'amount'],
-    "expected a decimal number, 0 or more, such as 0.01 or '0.0000001', got -1",
+    "expected a decimal number, 0 or more, such as 0.01, a percentage such as '0.1%', or a time such as '2 days', got -1",
   ],
   [
     { tolerance: { amount: 1e-7 } },
     ['tolerance', 'amount'],
-    "expected a decimal number, 0 or more, such as 0.01 or '0.0000001', got 1e-7",
+    "expected a decimal number, 0 or more, such as 0.01, a percentage such as '0.1%', or a time such as '2 days', got 1e-7",
   ],
   [{ out: '' }, ['out'], 'expected the path of a folder for the reports, got ""'],
   [{ fresh: 'yes' }, ['fresh'], 'expected true or false, got "yes"'],
@@ -328,7 +328,7 @@ const shape: [change: Record<string, unknown>, path: PropertyKey[], message: str
   [
     { tolerence: {} },
     ['tolerence'],
-    'expected no such field (the fields are left, right, map, csv, key, compare, ignore, tolerance, out, fresh, memory), got {}',
+    'expected no such field (the fields are left, right, map, csv, key, compare, ignore, types, tolerance, columns, duplicates, passes, rules, out, fresh, memory), got {}',
   ],
 ];
 

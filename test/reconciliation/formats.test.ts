@@ -129,7 +129,9 @@ test('CSV against Parquet compares texts, and numbers where a tolerance says so'
   expect(await differences(folder, { left, right, key: ['id'], tolerance: { amount: 0, rate: 0 } })).toEqual([
     '2,open,false,true',
   ]);
-  expect(await differences(folder, { left, right, key: ['id'], compare: ['amount'] })).toEqual([
+  expect(await differences(folder, { left, right, key: ['id'], compare: ['amount'] })).toEqual([]);
+  const types = { amount: 'text' } as const;
+  expect(await differences(folder, { left, right, key: ['id'], compare: ['amount'], types })).toEqual([
     '1,amount,2.5,2.50',
     '2,amount,3,3.00',
   ]);

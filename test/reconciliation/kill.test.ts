@@ -1,56 +1,14 @@
 // However often its process is killed, a reconciliation runs each chunk once and reports the same.
 // Real processes and real kills, so these tests wait on the wall clock.
 
-import { fork } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { generateSample } from '../../examples/reconcile/generate.ts';
-import type { ReconciliationInput, ReconciliationSummary } from '../../src/reconciliation/index.ts';
+import type { ReconciliationInput } from '../../src/reconciliation/index.ts';
 import type { ReconciliationCheckpoint } from '../../src/reconciliation/job.ts';
 import { reconcile } from './driver.ts';
 import { expected, testFolder } from './folder.ts';
-
-interface Ended {
-  checkpoint: ReconciliationCheckpoint | null;
-  summary: ReconciliationSummary | null;
-  error: string | null;
-}
-
-/** Runs an attempt from `checkpoint`; kill -9 `delay` ms after its n-th chunk (0: after its start). */
-async function attempt(
-  input: ReconciliationInput,
-  checkpoint: ReconciliationCheckpoint | null,
-  kill?: { after: number; delay: number },
-): Promise<Ended> {
-  const child = fork(
-    join(import.meta.dirname, 'attempt.ts'),
-    [JSON.stringify(input), JSON.stringify(checkpoint)],
-    {
-      execArgv: [],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    },
-  );
-  const ended: Ended = { checkpoint, summary: null, error: null };
-  let seen = 0;
-  const killLater = async () => {
-    await sleep(kill!.delay);
-    child.kill('SIGKILL');
-  };
-  child.on('message', (message: Partial<Ended>) => {
-    ended.summary = message.summary ?? null;
-    ended.error = message.error ?? null;
-    if (!message.checkpoint) return;
-    ended.checkpoint = message.checkpoint;
-    // Those before are steps of the staging.
-    if (message.checkpoint.done > 0) seen += 1;
-    if (seen === kill?.after) void killLater();
-  });
-  if (kill?.after === 0) void killLater();
-  await new Promise((resolve) => child.once('exit', resolve));
-  return ended;
-}
+import { attempt } from './killedAttempt.ts';
 
 test('killed at three random moments, it resumes, runs no chunk twice and reports the same', async () => {
   const folder = testFolder();
