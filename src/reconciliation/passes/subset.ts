@@ -44,8 +44,8 @@ export function findSubset(
 }
 
 /**
- * The same numbers in the largest unit that holds them all, as numbers where their sum is exact as such: ten times as
- * fast. Else they stay bigints, which know the same operators.
+ * The same numbers in the largest unit that holds them all, as numbers where their sum is exact as such, which are
+ * quicker. Else they stay bigints, which know the same operators.
  */
 function compact(values: readonly bigint[]): number[] {
   let unit = 1n;
