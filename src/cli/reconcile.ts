@@ -134,7 +134,7 @@ function isWorthAnotherAttempt({ failure }: JobStatus): boolean {
 /** What the input calls `tolerance.amount` was typed as `--tolerance amount=…`. */
 function asOption({ message, subject }: ReconciliationInputError): string {
   const isOption =
-    /^(key|compare|ignore|memory|out|tolerance(\..*)?)$/s.test(subject) && message.startsWith(subject);
+    /^(key|compare|ignore|memory|out|sample|tolerance(\..*)?)$/s.test(subject) && message.startsWith(subject);
   return isOption ? `--${message.replace(/^tolerance\./, 'tolerance ')}` : message;
 }
 

@@ -5,6 +5,7 @@
 import { defineChunkedJob } from '../index.ts';
 import { inspectSources } from './check.ts';
 import { type Counts, compareBucket, doneBuckets, progressOf } from './compare.ts';
+import { foundEnough } from './enough.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type CheckedInput, inputSchema } from './input.ts';
 import { readSummary, writeReports } from './report.ts';
@@ -30,7 +31,8 @@ interface BucketTask {
 const MiB = 1 << 20;
 
 /** How many chunks: about 16 MiB of CSV each, few enough to be quick and many enough to show progress. */
-function bucketsFor({ left, right }: { left: Source; right: Source }): number {
+function bucketsFor({ checkpoint }: CheckedInput, { left, right }: { left: Source; right: Source }): number {
+  if (!checkpoint) return 1;
   // Parquet is packed: its rows are about four times what the file is.
   const bytes = [left, right].reduce((sum, source) => sum + source.size * (source.csv === null ? 4 : 1), 0);
   return Math.min(1024, Math.max(bytes < MiB / 8 ? 8 : 16, Math.ceil(bytes / (16 * MiB))));
@@ -43,7 +45,7 @@ export default defineChunkedJob({
   start: null as ReconciliationCheckpoint | null,
 
   async total(input: CheckedInput): Promise<number> {
-    return bucketsFor(await inspectSources(input));
+    return bucketsFor(input, await inspectSources(input));
   },
 
   async *chunks(input: CheckedInput, { checkpoint, signal }): AsyncGenerator<BucketTask[]> {
@@ -55,7 +57,7 @@ export default defineChunkedJob({
       input,
       sources,
       fingerprint: fingerprintOf(input, sources.left, sources.right),
-      buckets: bucketsFor(sources),
+      buckets: bucketsFor(input, sources),
       expected: checkpoint?.staging ?? null,
       signal,
     });
@@ -66,6 +68,7 @@ export default defineChunkedJob({
       let chunk = done.slice(known).map((bucket): BucketTask => ({ bucket, done: true, staging }));
       for (let bucket = 0; bucket < staging.buckets; bucket += 1) {
         if (isDone.has(bucket)) continue;
+        if (await foundEnough(staging, input)) break;
         yield [...chunk, { bucket, done: false, staging }];
         chunk = [];
       }
@@ -75,10 +78,16 @@ export default defineChunkedJob({
     }
   },
 
-  async process(chunk): Promise<ReconciliationCheckpoint> {
+  async process(chunk, { input }): Promise<ReconciliationCheckpoint> {
     const { staging } = chunk[0]!;
     for (const task of chunk) if (!task.done) await compareBucket(staging, task.bucket);
-    return { staging: staging.id, buckets: staging.buckets, ...(await progressOf(staging)) };
+    const checkpoint = { staging: staging.id, buckets: staging.buckets, ...(await progressOf(staging)) };
+    if (!input.checkpoint) {
+      // Nothing of it outlives this attempt but the reports.
+      await writeReports(staging, input);
+      await removeStaging(input.out, staging.database);
+    }
+    return checkpoint;
   },
 
   async result(checkpoint, input: CheckedInput) {
@@ -91,7 +100,7 @@ export default defineChunkedJob({
         if (staging === null) await removeStaging(input.out, database);
         throw new Error(`${input.out}: the staging of this run is gone. Run the reconciliation again.`);
       }
-      const summary = await writeReports(staging, input.out);
+      const summary = await writeReports(staging, input);
       await removeStaging(input.out, database);
       return summary;
     } finally {

@@ -6,6 +6,7 @@ import { type Database, literal, pathLiteral } from './database.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
 import { lineOfOtherEnd, linesAt } from './lines.ts';
 import type { Plan } from './plan.ts';
+import { isInSample, sampleHash } from './sample.ts';
 import type { Side, Source } from './source.ts';
 
 export interface TypedColumn {
@@ -62,22 +63,45 @@ export async function loadSide(
   plan: Plan,
   types: string[],
   buckets: number,
+  /** What the sample's hash of a key stays below; null: all keys. */
+  sample: bigint | null = null,
 ): Promise<void> {
   const { side } = source;
   const letter = side === 'left' ? 'l' : 'r';
   const columns = types.map((type, index) => `CAST(c${index} AS ${type}) AS ${letter}${index}`);
-  const key = plan.key.map((column) => `CAST(c${column[side]} AS ${types[column[side]]})`);
+  const key = keyOf(side, plan, types);
+  // One bucket is read in one go, in any order.
+  const order = buckets === 1 ? '' : 'ORDER BY bucket';
   try {
     await database.run(
       `CREATE TABLE ${side}_rows AS
        SELECT CAST(hash(${key.join(', ')}) % ${buckets} AS USMALLINT) AS bucket, ${columns.join(', ')}
-       FROM ${reader(source, types.length)} ORDER BY bucket`,
+       FROM ${reader(source, types.length)} ${sample === null ? '' : `WHERE ${isInSample(key, sample)}`} ${order}`,
     );
   } catch (error) {
     throw await unreadable(source, error);
   }
   if (source.csv !== null) await keepRejected(database, source);
-  await refuseEmpty(database, source);
+  if (sample === null) await refuseEmpty(database, source);
+}
+
+function keyOf(side: Side, plan: Plan, types: string[]): string[] {
+  return plan.key.map((column) => `CAST(c${column[side]} AS ${types[column[side]]})`);
+}
+
+/** Adds to the table `hashes` the sample's hash of each key. */
+export async function hashKeys(
+  database: Database,
+  source: Source,
+  plan: Plan,
+  types: string[],
+): Promise<void> {
+  const hash = sampleHash(keyOf(source.side, plan, types));
+  try {
+    await database.run(`INSERT INTO hashes SELECT DISTINCT ${hash} FROM ${reader(source, types.length)}`);
+  } catch (error) {
+    throw await unreadable(source, error);
+  }
 }
 
 function reader(source: Source, columns: number): string {

@@ -10,10 +10,12 @@ import { type Database, DatabaseInUse, DatabaseUnreadable, loadDuckDB, openDatab
 import { exactDecimal } from './exactDecimal.ts';
 import type { CheckedInput } from './input.ts';
 import { ReconciliationInputError } from './inputError.ts';
-import { columnsOf, commonTypes, loadSide } from './load.ts';
+import { columnsOf, commonTypes, hashKeys, loadSide } from './load.ts';
+import { duckdbShare } from './memory.ts';
 import { type Plan, planColumns } from './plan.ts';
 import { stagingName } from './reportFiles.ts';
-import { checkUnchanged, type Source } from './source.ts';
+import { limitOfKeys, limitOfPart } from './sample.ts';
+import { checkUnchanged, type Side, type Source } from './source.ts';
 
 export interface Staging {
   readonly id: string;
@@ -43,13 +45,18 @@ export async function resumeOrStage(request: StagingRequest): Promise<Staging> {
   const created = await makeOut(input.out);
   await removeLeftovers(input.out);
   const found = await openStaging(input, request.signal);
-  if (found.staging !== null && found.fingerprint === request.fingerprint) {
+  if (input.checkpoint && found.staging !== null && found.fingerprint === request.fingerprint) {
     // `fresh` is for the first attempt: the later ones resume what it began.
     if (!input.fresh || found.staging.id === request.expected) return found.staging;
   }
   await removeStaging(input.out, found.database);
   const { database } = await openStaging(input, request.signal);
   try {
+    if (!input.checkpoint) {
+      // The file only keeps others out: all of it is in memory, and what memory cannot hold in the spill folder.
+      await database.run("ATTACH ':memory:' AS in_one_piece");
+      await database.run('USE in_one_piece');
+    }
     return await stage(request, database);
   } catch (error) {
     await removeStaging(input.out, database);
@@ -69,8 +76,13 @@ export async function openStaging(input: CheckedInput, signal?: AbortSignal): Pr
   const folder = join(input.out, stagingName);
   const file = join(folder, 'staging.duckdb');
   const open = async () => {
-    await mkdir(folder, { recursive: true });
-    return openDatabase({ file, temp: join(folder, 'temp'), memory: input.memory, signal });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const { memoryLimit: memory, threads } = duckdbShare(input.memory);
+    const temp = join(folder, 'temp');
+    const database = await openDatabase({ file, temp, memory, threads, signal });
+    // What a killed run has spilled: nobody else can be at it, for the file is ours now.
+    await rm(temp, { recursive: true, force: true });
+    return database;
   };
   let database: Database;
   try {
@@ -127,8 +139,9 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
   await database.run(
     'CREATE TABLE rejected (side VARCHAR, position BIGINT, line BIGINT, reason VARCHAR, text VARCHAR)',
   );
-  await loadSide(database, sources.left, plan, types.left, buckets);
-  await loadSide(database, sources.right, plan, types.right, buckets);
+  const sample = await sampleLimit(input, sources, plan, types, database);
+  await loadSide(database, sources.left, plan, types.left, buckets, sample);
+  await loadSide(database, sources.right, plan, types.right, buckets, sample);
   await checkUnchanged(sources.left);
   await checkUnchanged(sources.right);
 
@@ -162,6 +175,25 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
     await database.run('INSERT INTO meta VALUES ($1, $2, $3, $4)', values);
   });
   return { id, buckets, plan, folder: join(input.out, stagingName), database };
+}
+
+/** What the sample's hash of a key stays below; null: all keys are compared. */
+async function sampleLimit(
+  { sample }: CheckedInput,
+  sources: StagingRequest['sources'],
+  plan: Plan,
+  types: Record<Side, string[]>,
+  database: Database,
+): Promise<bigint | null> {
+  if (sample === null) return null;
+  if (sample.endsWith('%')) return limitOfPart(sample);
+  // How many keys are below a hash only reading them shows.
+  await database.run('CREATE TEMP TABLE hashes (hash UBIGINT)');
+  await hashKeys(database, sources.left, plan, types.left);
+  await hashKeys(database, sources.right, plan, types.right);
+  const limit = await limitOfKeys(database, sample);
+  await database.run('DROP TABLE hashes');
+  return limit;
 }
 
 /** Away in one step while the file's lock is still held, so that no other run sees half of it. */
