@@ -48,6 +48,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       temp_directory: options.temp,
       // Whatever order matters is asked for; keeping that of the files would take memory.
       preserve_insertion_order: 'false',
+      // What is free goes back to the system soon: by default up to 128 MB a thread are kept.
+      allocator_flush_threshold: '16MB',
+      allocator_bulk_deallocation_flush_threshold: '16MB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });

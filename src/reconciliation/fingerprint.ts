@@ -7,7 +7,7 @@ import type { CheckedInput } from './input.ts';
 import type { Source } from './source.ts';
 
 /** Counted up whenever the tables of a staging change, so that a newer version does not resume an older one's. */
-const layout = 1;
+const layout = 2;
 
 export function fingerprintOf(input: CheckedInput, left: Source, right: Source): string {
   const tolerance = Object.entries(input.tolerance).sort(([one], [other]) => (one < other ? -1 : 1));

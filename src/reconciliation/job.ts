@@ -30,12 +30,12 @@ interface BucketTask {
 
 const MiB = 1 << 20;
 
-/** How many chunks: about 16 MiB of CSV each, few enough to be quick and many enough to show progress. */
+/** How many chunks: about 48 MiB of CSV each, few enough to be quick and many enough to show progress. */
 function bucketsFor({ checkpoint }: CheckedInput, { left, right }: { left: Source; right: Source }): number {
   if (!checkpoint) return 1;
   // Parquet is packed: its rows are about four times what the file is.
   const bytes = [left, right].reduce((sum, source) => sum + source.size * (source.csv === null ? 4 : 1), 0);
-  return Math.min(1024, Math.max(bytes < MiB / 8 ? 8 : 16, Math.ceil(bytes / (16 * MiB))));
+  return Math.min(1024, Math.max(bytes < MiB / 8 ? 8 : 16, Math.ceil(bytes / (48 * MiB))));
 }
 
 /** The built-in job: its definition, for a registry, under the name `reconciliation`. */

@@ -5,6 +5,7 @@ import { notUtf8 } from './csvHeader.ts';
 import { type Database, literal, pathLiteral } from './database.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
 import { lineOfOtherEnd, linesAt } from './lines.ts';
+import { writeRows } from './partitions.ts';
 import type { Plan } from './plan.ts';
 import { isInSample, sampleHash } from './sample.ts';
 import type { Side, Source } from './source.ts';
@@ -63,6 +64,8 @@ export async function loadSide(
   plan: Plan,
   types: string[],
   buckets: number,
+  /** Of the staging. */
+  folder: string,
   /** What the sample's hash of a key stays below; null: all keys. */
   sample: bigint | null = null,
 ): Promise<void> {
@@ -70,14 +73,12 @@ export async function loadSide(
   const letter = side === 'left' ? 'l' : 'r';
   const columns = types.map((type, index) => `CAST(c${index} AS ${type}) AS ${letter}${index}`);
   const key = keyOf(side, plan, types);
-  // One bucket is read in one go, in any order.
-  const order = buckets === 1 ? '' : 'ORDER BY bucket';
   try {
-    await database.run(
-      `CREATE TABLE ${side}_rows AS
-       SELECT CAST(hash(${key.join(', ')}) % ${buckets} AS USMALLINT) AS bucket, ${columns.join(', ')}
-       FROM ${reader(source, types.length)} ${sample === null ? '' : `WHERE ${isInSample(key, sample)}`} ${order}`,
-    );
+    const select = `SELECT CAST(hash(${key.join(', ')}) % ${buckets} AS USMALLINT) AS bucket, ${columns.join(', ')}
+      FROM ${reader(source, types.length)} ${sample === null ? '' : `WHERE ${isInSample(key, sample)}`}`;
+    // One bucket is read in one go, and from memory.
+    if (buckets === 1) await database.run(`CREATE TABLE ${side}_rows AS ${select}`);
+    else await writeRows(database, folder, side, select, types);
   } catch (error) {
     throw await unreadable(source, error);
   }

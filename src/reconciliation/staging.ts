@@ -12,6 +12,7 @@ import type { CheckedInput } from './input.ts';
 import { ReconciliationInputError } from './inputError.ts';
 import { columnsOf, commonTypes, hashKeys, loadSide } from './load.ts';
 import { duckdbShare } from './memory.ts';
+import { openRows } from './partitions.ts';
 import { type Plan, planColumns } from './plan.ts';
 import { stagingName } from './reportFiles.ts';
 import { limitOfKeys, limitOfPart } from './sample.ts';
@@ -120,6 +121,7 @@ async function readMeta(folder: string, database: Database): Promise<Omit<Found,
   if (tables.length === 0) return { staging: null, fingerprint: null };
   const [row] = await database.rows('SELECT id, fingerprint, buckets, plan FROM meta');
   const plan = JSON.parse(String(row!.plan)) as Plan;
+  await openRows(database, folder);
   return {
     staging: { id: String(row!.id), buckets: Number(row!.buckets), plan, folder, database },
     fingerprint: String(row!.fingerprint),
@@ -128,6 +130,7 @@ async function readMeta(folder: string, database: Database): Promise<Omit<Found,
 
 async function stage(request: StagingRequest, database: Database): Promise<Staging> {
   const { input, sources, buckets } = request;
+  const folder = join(input.out, stagingName);
   const left = await columnsOf(database, sources.left);
   const right = await columnsOf(database, sources.right);
   const plan = planColumns(
@@ -140,8 +143,8 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
     'CREATE TABLE rejected (side VARCHAR, position BIGINT, line BIGINT, reason VARCHAR, text VARCHAR)',
   );
   const sample = await sampleLimit(input, sources, plan, types, database);
-  await loadSide(database, sources.left, plan, types.left, buckets, sample);
-  await loadSide(database, sources.right, plan, types.right, buckets, sample);
+  await loadSide(database, sources.left, plan, types.left, buckets, folder, sample);
+  await loadSide(database, sources.right, plan, types.right, buckets, folder, sample);
   await checkUnchanged(sources.left);
   await checkUnchanged(sources.right);
 
@@ -174,7 +177,7 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
     const values = [id, request.fingerprint, buckets, JSON.stringify(plan)];
     await database.run('INSERT INTO meta VALUES ($1, $2, $3, $4)', values);
   });
-  return { id, buckets, plan, folder: join(input.out, stagingName), database };
+  return { id, buckets, plan, folder, database };
 }
 
 /** What the sample's hash of a key stays below; null: all keys are compared. */
