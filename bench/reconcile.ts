@@ -54,7 +54,7 @@ export const reconcile: Benchmark = {
       }
       const [chunks, onePiece] = [of(sideNames.chunks), of(sideNames.onePiece)];
       const at = `${size / 1e6} M + ${size / 1e6} M`;
-      const limits = quick ? [6, 4] : size < 10_000_000 ? [2, 2] : [1.6, 1.1];
+      const limits = quick ? [12, 6] : size < 10_000_000 ? [2, 2] : [1.6, 1.1];
       bars.push(
         atMost(
           `${at}: in chunks at ${memory} / DuckDB by hand`,
