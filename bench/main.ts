@@ -12,6 +12,7 @@ import { paths } from './paths.ts';
 import { postgres } from './postgres.ts';
 import { postgresTrial } from './postgresTrial.ts';
 import { queued } from './queued.ts';
+import { reconcile } from './reconcile.ts';
 import { recovery } from './recovery.ts';
 import { scale } from './scale.ts';
 import { scaling } from './scaling.ts';
@@ -34,6 +35,7 @@ const benchmarks: Record<string, Benchmark> = {
   'postgres-trial': postgresTrial,
   scaling,
   paths,
+  reconcile,
 };
 
 const usage = `npm run bench -- NAME [--json] [--quick]

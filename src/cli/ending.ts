@@ -37,7 +37,7 @@ export async function outcomeOf({ job, story, interruption, startedAt, input }: 
   const status = await job.status();
   const known = { summary, seconds: (performance.now() - startedAt) / 1000, attempts: status.attempt };
   if (summary !== null) {
-    const error = await rejectedLine(summary, input);
+    const error = rejectedLine(summary, input);
     return { ...known, state: 'completed', error, exitCode: exitCodeOf(summary) };
   }
   const goOn = howToGoOn(status, input);

@@ -30,7 +30,7 @@ export function exitCodeOf({ rejected, ...summary }: ReconciliationSummary): num
   return differs ? exitCodes.differs : exitCodes.matches;
 }
 
-/** What is not known is null. `error` is there only where something went wrong. */
+/** What is not known is null. `error` is there only where something went wrong, and what makes the numbers partial where they are. */
 export function toJson({ state, summary, seconds, attempts, error }: Outcome): string {
   return JSON.stringify({
     state,
@@ -46,6 +46,8 @@ export function toJson({ state, summary, seconds, attempts, error }: Outcome): s
     seconds: Math.round(seconds * 1000) / 1000,
     attempts,
     report: summary?.report ?? null,
+    ...(summary?.stoppedEarly ? { stoppedEarly: summary.stoppedEarly } : {}),
+    ...(summary?.sample ? { sample: summary.sample } : {}),
     ...(error === null ? {} : { error }),
   });
 }

@@ -12,6 +12,7 @@ import {
   addPair,
   addTolerances,
   addTypes,
+  parseCount,
   parsePort,
   type RulesFile,
   readRules,
@@ -38,6 +39,10 @@ interface Options {
   heartbeatTimeout?: number;
   progressTimeout?: number;
   memory?: string;
+  format?: ReconciliationInput['format'];
+  stopAfter?: number;
+  sample?: string;
+  checkpoint: boolean;
   inspect?: number | true;
   json?: true;
   quiet?: true;
@@ -114,7 +119,15 @@ export function createProgram(
     .option('--job-timeout <time>', 'for the whole run (default: 2h)', parseDuration)
     .option('--heartbeat-timeout <time>', 'without a sign of life (default: 60)', parseDuration)
     .option('--progress-timeout <time>', 'without a finished chunk (default: 10m)', parseDuration)
-    .option('--memory <amount>', 'for DuckDB, as 512MB or 2GB (default: 512MB)')
+    .option('--memory <amount>', 'for the comparison, as 512MB or 2GB; the rest is on disk (default: 512MB)')
+    .addOption(
+      new Option('--format <name>', 'of the reports for programs (default: csv)').choices([
+        ...['csv', 'jsonl', 'parquet'],
+      ]),
+    )
+    .option('--stop-after <n>', 'end at the end of the chunk with the n-th difference', parseCount)
+    .option('--sample <keys>', 'compare the rows of some keys only: 1000 of them, or 5%')
+    .option('--no-checkpoint', 'in one piece, in memory: quicker, but begins again when it was killed')
     .option(
       '--inspect [port]',
       'serve the live page of this run, on this machine (default: a free port)',
@@ -148,18 +161,22 @@ Examples:
   unstuck reconcile bank.csv ledger.csv --key id --tolerance amount=0.01 --json | jq .mismatched
   unstuck reconcile bank.csv 'sqlite:books.db?table=ledger' --key id --map amount=betrag
   unstuck reconcile old.csv new.csv --key id --csv left.encoding=windows-1252 --csv 'delimiter=;'
+  unstuck reconcile bank.csv ledger.csv --key id --sample 5% --stop-after 100 --format jsonl
+
+The reports: report.html for people, the others for programs, and summary.json.
 
 Ends with:
   0  everything matches
-  1  there are differences
+  1  there are differences, be it that --stop-after ended it there
   2  the input is bad, or the job failed; rows that cannot be read count as bad input:
-     they stand in rejected.csv, and the others are compared all the same
+     they stand in a report of their own, and the others are compared all the same
   3  timed out
   130 after Ctrl-C, 143 after SIGTERM: stopped cleanly, the same command goes on; the second one stops at once
 
 --json prints state, left, right, matched, mismatched, onlyLeft, onlyRight, duplicateKeys {left, right},
 columns {name: differences}, passes (with the rules' matching passes), seconds, attempts and report (the folder). Where something went wrong there is
-error too, and what is not known is null; bad input has the state "failed".
+error too, and what is not known is null; bad input has the state "failed". Of a part there is sample, or
+stoppedEarly {after, notCompared {left, right}}.
 
 The environment sets the timeouts that no option does: RECONCILIATION_JOB_TIMEOUT_SECONDS,
 RECONCILIATION_HEARTBEAT_TIMEOUT_SECONDS, RECONCILIATION_PROGRESS_TIMEOUT_SECONDS.`;
@@ -167,6 +184,7 @@ RECONCILIATION_HEARTBEAT_TIMEOUT_SECONDS, RECONCILIATION_PROGRESS_TIMEOUT_SECOND
 function toCommand(left: string, right: string, options: Options): ReconcileCommand {
   const { key, compare, ignore, tolerance, map, csv, out, fresh, memory } = options;
   const { type: types, duplicates, rules } = options;
+  const { format, stopAfter, sample, checkpoint } = options;
   return {
     input: {
       left,
@@ -183,6 +201,10 @@ function toCommand(left: string, right: string, options: Options): ReconcileComm
       ...(rules === undefined ? {} : { rules: rules.rules }),
       ...(fresh === undefined ? {} : { fresh }),
       ...(memory === undefined ? {} : { memory }),
+      ...(format === undefined ? {} : { format }),
+      ...(stopAfter === undefined ? {} : { stopAfter }),
+      ...(sample === undefined ? {} : { sample }),
+      ...(checkpoint ? {} : { checkpoint }),
     },
     timeouts: {
       ...(options.jobTimeout === undefined ? {} : { jobTimeoutSeconds: options.jobTimeout }),

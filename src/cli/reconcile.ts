@@ -166,7 +166,7 @@ function asOption({ message, subject }: ReconciliationInputError, rulesFile: str
   if (rulesFile !== null && /^rules(\.|$)/.test(subject))
     return `${rulesFile}: ${message.replace(/^rules(\.|: )/, '')}`;
   const isOption =
-    /^((key|compare|ignore|memory|out|map|duplicates)$|(tolerance|csv)(\.|$))/.test(subject) &&
+    /^((key|compare|ignore|memory|out|map|sample|duplicates)$|(tolerance|csv)(\.|$))/.test(subject) &&
     message.startsWith(subject);
   return isOption ? `--${message.replace(/^(tolerance|csv)\./, '$1 ')}` : message;
 }

@@ -39,6 +39,7 @@ export function summaryTable(
 
   const lines = [
     headline(summary, color),
+    ...scopeLines(summary).map((text) => color('yellow', `   ${text}`)),
     '',
     line('', names[0]!, names[1]!, 'bold'),
     row('matched', summary.matched, summary.matched, 'green'),
@@ -52,17 +53,23 @@ export function summaryTable(
       'yellow',
       hasDuplicates ? `of ${keys}` : '',
     ),
+    ...(rejected.left + rejected.right === 0
+      ? []
+      : [row('malformed, left out', rejected.left, rejected.right, 'red', `see rejected.${summary.format}`)]),
     color('dim', `  ${''.padEnd(labelWidth)}${rule(width)}  ${rule(width)}`),
-    line('rows', formatCount(summary.left), formatCount(summary.right), 'bold'),
+    line(
+      summary.stoppedEarly === null ? 'rows' : 'rows compared',
+      formatCount(summary.left),
+      formatCount(summary.right),
+      'bold',
+    ),
   ];
-  if (rejected.left + rejected.right > 0)
-    lines.push(row('malformed, left out', rejected.left, rejected.right, 'red', 'see rejected.csv'));
   lines.push(...columnLines(summary.columns, color), '');
 
   const { run, total } = summary.chunks;
   const chunks = run === total ? `${countOf(total, 'chunk')}, each run once` : `${countOf(run, 'chunk')} run`;
   lines.push(
-    `  ${'reports'.padEnd(labelWidth)}${color('underline', printable(shownPath(summary.report)))}`,
+    `  ${'reports'.padEnd(labelWidth)}${color('underline', printable(shownPath(summary.report)))}${color('dim', `   ${unicodeOr('→', '->')} report.html`)}`,
     `  ${'time'.padEnd(labelWidth)}${formatDuration(facts.seconds)}, ${countOf(facts.attempts, 'attempt')}, ${chunks}`,
   );
   return lines.join('\n');
@@ -77,6 +84,21 @@ function passLines({ passes }: ReconciliationSummary, row: Row): string[] {
     const label = shorten(`matched, ${printable(pass)}`);
     return row(label, left, right, 'green', `${formatCount(matches)} by this pass${bound}`);
   });
+}
+
+/** Where the numbers are not of all rows. */
+function scopeLines({ stoppedEarly, sample, chunks }: ReconciliationSummary): string[] {
+  const lines: string[] = [];
+  if (sample !== null)
+    lines.push(`A sample: ${sample.endsWith('%') ? sample : formatCount(Number(sample))} of the keys.`);
+  if (stoppedEarly !== null) {
+    const { after, notCompared } = stoppedEarly;
+    lines.push(
+      `Partial: stopped after ${countOf(after, 'difference')}, with ${chunks.run} of ${countOf(chunks.total, 'chunk')} done; ` +
+        `${formatCount(notCompared.left)} and ${countOf(notCompared.right, 'row')} were not compared.`,
+    );
+  }
+  return lines;
 }
 
 type Color = (style: Style, text: string) => string;

@@ -21,6 +21,8 @@ export interface DatabaseOptions {
   /** Where queries spill to. */
   temp: string;
   memory: string;
+  /** Default 2. */
+  threads?: number;
   signal?: AbortSignal;
 }
 
@@ -41,9 +43,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   let instance: DuckDBInstance | undefined;
   try {
     instance = await duckdb.DuckDBInstance.create(options.file, {
-      threads: '2',
+      threads: String(options.threads ?? 2),
       memory_limit: options.memory,
       temp_directory: options.temp,
+      // Whatever order matters is asked for; keeping that of the files would take memory.
+      preserve_insertion_order: 'false',
+      // What is free goes back to the system soon: by default up to 128 MB a thread are kept.
+      allocator_flush_threshold: '16MB',
+      allocator_bulk_deallocation_flush_threshold: '16MB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });

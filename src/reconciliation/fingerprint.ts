@@ -1,5 +1,6 @@
 // What a staging was made of. Another file, another content or another option that changes the result gives
-// another fingerprint, and the work begins anew. `memory`, `out` and `fresh` change no result.
+// another fingerprint, and the work begins anew. `memory`, `out`, `fresh`, `format`, `stopAfter`
+// and `checkpoint` change nothing in it.
 
 import { createHash } from 'node:crypto';
 import type { CheckedInput } from './input.ts';
@@ -23,6 +24,7 @@ export function fingerprintOf(input: CheckedInput, left: Source, right: Source):
     input.columns,
     input.duplicates,
     input.passes,
+    input.sample,
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

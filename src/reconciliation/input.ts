@@ -3,6 +3,8 @@
 
 import { resolve } from 'node:path';
 import type { ReconciliationInputError } from './inputError.ts';
+import { leastMemory, memoryBytes } from './memory.ts';
+import { formats, type ReportFormat } from './reportFiles.ts';
 import { ruleFields } from './rules/checkRules.ts';
 import { mergeRules } from './rules/mergeRules.ts';
 import type { ColumnOptions, ColumnType, MatchingPass, ReconciliationRules } from './rules/rules.ts';
@@ -28,8 +30,25 @@ export interface ReconciliationInput extends ReconciliationRules {
   out: string;
   /** Start over even where an earlier run can be resumed. Default false. */
   fresh?: boolean;
-  /** What DuckDB may use before it spills to disk, e.g. `512MB` (the default) or `2GB`. */
+  /** What the job's process may use before it spills to disk, e.g. `512MB` (the default) or `2GB`; 256MB at least. */
   memory?: string;
+  /** What the reports for programs are written as. Default `csv`. */
+  format?: ReportFormat;
+  /**
+   * Ends the run at the end of the chunk in which this many differences were found: mismatched rows, rows of one side
+   * only, duplicate keys. The counts are then of the rows compared so far, and the summary says so. Default: never.
+   */
+  stopAfter?: number;
+  /**
+   * Compares the rows of some keys only: so many keys (`1000`), or so many of a hundred (`'5%'`). Which ones, their hash
+   * says: the same ones on both sides and each time. Default: all.
+   */
+  sample?: number | string;
+  /**
+   * False: in one piece, in memory as long as it lasts, which is quicker; a run that was killed begins again. Default
+   * true: in chunks, each run once.
+   */
+  checkpoint?: boolean;
 }
 
 /** An input after the check: every field there, paths absolute, the rules merged. */
@@ -49,6 +68,11 @@ export interface CheckedInput {
   out: string;
   fresh: boolean;
   memory: string;
+  format: ReportFormat;
+  stopAfter: number | null;
+  /** `1000` keys or `5%` of them. */
+  sample: string | null;
+  checkpoint: boolean;
 }
 
 interface Issue {
@@ -61,7 +85,10 @@ type Outcome =
   | { readonly value: CheckedInput; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 
-const fields = ['left', 'right', 'map', 'csv', ...ruleFields, 'rules', 'out', 'fresh', 'memory'];
+const fields = [
+  ...['left', 'right', 'map', 'csv', ...ruleFields, 'rules', 'out', 'fresh', 'memory'],
+  ...['format', 'stopAfter', 'sample', 'checkpoint'],
+];
 
 export function validateInput(value: unknown): Outcome {
   const issues: Issue[] = [];
@@ -118,6 +145,10 @@ export function validateInput(value: unknown): Outcome {
     out: path('out', 'the path of a folder for the reports'),
     fresh: input.fresh === true,
     memory: '512MB',
+    format: 'csv',
+    stopAfter: null,
+    sample: null,
+    checkpoint: input.checkpoint !== false,
   };
 
   const { fresh, memory } = input;
@@ -140,10 +171,29 @@ export function validateInput(value: unknown): Outcome {
     refuse(['key'], 'a list of at least one column name', input.key);
   if (fresh !== undefined && typeof fresh !== 'boolean') refuse(['fresh'], 'true or false', fresh);
   if (memory !== undefined) {
-    if (typeof memory === 'string' && /^[1-9]\d{0,5}(\.\d+)? ?[KMGT]i?B$/i.test(memory))
-      checked.memory = memory;
-    else refuse(['memory'], "an amount such as '512MB' or '2GB'", memory);
+    const bytes = typeof memory === 'string' ? memoryBytes(memory) : null;
+    if (bytes === null) refuse(['memory'], "an amount such as '512MB' or '2GB'", memory);
+    else if (bytes < leastMemory) refuse(['memory'], "at least '256MB'", memory);
+    else checked.memory = memory as string;
   }
+  const { format, stopAfter, sample, checkpoint } = input;
+  if (format !== undefined) {
+    const known = formats.find((one) => one === format);
+    if (known === undefined) refuse(['format'], `one of ${formats.join(', ')}`, format);
+    else checked.format = known;
+  }
+  if (stopAfter !== undefined) {
+    if (Number.isSafeInteger(stopAfter) && (stopAfter as number) >= 1)
+      checked.stopAfter = stopAfter as number;
+    else refuse(['stopAfter'], 'a whole number, 1 or more', stopAfter);
+  }
+  if (sample !== undefined) {
+    const text = typeof sample === 'number' ? String(sample) : sample;
+    if (typeof text === 'string' && isSample(text)) checked.sample = text;
+    else refuse(['sample'], "a number of keys such as 1000, or a part of them such as '5%'", sample);
+  }
+  if (checkpoint !== undefined && typeof checkpoint !== 'boolean')
+    refuse(['checkpoint'], 'true or false', checkpoint);
   return issues.length > 0 ? { issues } : { value: checked };
 }
 
@@ -160,6 +210,11 @@ export const inputSchema = {
     types: undefined as { readonly input: ReconciliationInput; readonly output: CheckedInput } | undefined,
   },
 } as const;
+
+function isSample(text: string): boolean {
+  if (/^[1-9]\d{0,11}$/.test(text)) return true;
+  return /^\d{1,3}(\.\d{1,7})?%$/.test(text) && Number.parseFloat(text) > 0 && Number.parseFloat(text) <= 100;
+}
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';

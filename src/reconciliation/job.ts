@@ -5,6 +5,7 @@
 import { defineChunkedJob } from '../index.ts';
 import { inspectSources } from './check.ts';
 import { type Counts, compareBucket, doneBuckets, noCounts, progressOf, stagedRows } from './compare.ts';
+import { foundEnough } from './enough.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type CheckedInput, inputSchema } from './input.ts';
 import { runPassChunk } from './passes/runPass.ts';
@@ -37,10 +38,11 @@ type Task =
 
 const MiB = 1 << 20;
 
-/** How many chunks: about 16 MiB of CSV each, few enough to be quick and many enough to show progress. */
-function bucketsFor({ left, right }: Sources): number {
+/** How many chunks: about 48 MiB of CSV each, few enough to be quick and many enough to show progress. */
+function bucketsFor({ checkpoint }: CheckedInput, { left, right }: Sources): number {
+  if (!checkpoint) return 1;
   const bytes = left.size + right.size;
-  return Math.min(1024, Math.max(bytes < MiB / 8 ? 8 : 16, Math.ceil(bytes / (16 * MiB))));
+  return Math.min(1024, Math.max(bytes < MiB / 8 ? 8 : 16, Math.ceil(bytes / (48 * MiB))));
 }
 
 type Sources = Record<Side, Source>;
@@ -62,7 +64,7 @@ export default defineChunkedJob({
 
   /** The staging is half of the work, whatever a machine is good at: a step for each chunk. */
   async total(input: CheckedInput): Promise<number> {
-    return stepsOf(bucketsFor(await sourcesOf(input)), input.passes) * 2;
+    return stepsOf(bucketsFor(input, await sourcesOf(input)), input.passes) * 2;
   },
 
   async *chunks(input: CheckedInput, { checkpoint, signal, log }): AsyncGenerator<Task[]> {
@@ -70,7 +72,7 @@ export default defineChunkedJob({
     // Killed between its last write and the end of the job: there is nothing left to do.
     if (checkpoint?.staging != null && (await readSummary(input.out, checkpoint.staging)) !== null) return;
     const sources = await sourcesOf(input);
-    const buckets = bucketsFor(sources);
+    const buckets = bucketsFor(input, sources);
     const chunks = stepsOf(buckets, input.passes);
     const over = new AbortController();
     let staging: Staging | null = null;
@@ -102,7 +104,7 @@ export default defineChunkedJob({
         yield steps(passed - staged, null);
         staged = passed;
       }
-      yield* bucketTasks(staging!, checkpoint, steps(staging!.steps - staged, staging));
+      yield* bucketTasks(staging!, input, checkpoint, steps(staging!.steps - staged, staging));
     } finally {
       over.abort();
       await running?.catch(() => undefined);
@@ -110,7 +112,7 @@ export default defineChunkedJob({
     }
   },
 
-  async process(chunk, { checkpoint, append }): Promise<ReconciliationCheckpoint> {
+  async process(chunk, { input, checkpoint, append }): Promise<ReconciliationCheckpoint> {
     const steps = chunk.filter((task) => task.kind === 'step').length;
     const staged = (checkpoint?.staged ?? 0) + steps;
     const last = chunk.at(-1)!;
@@ -129,7 +131,13 @@ export default defineChunkedJob({
       else await runPassChunk(staging, task.bucket);
     }
     if (steps > 0) append(await stagedRows(staging));
-    return { staging: staging.id, buckets: staging.steps, staged, ...(await progressOf(staging)) };
+    const next = { staging: staging.id, buckets: staging.steps, staged, ...(await progressOf(staging)) };
+    // In one piece nothing of it outlives this attempt but the reports.
+    if (!input.checkpoint && (next.done === staging.steps || (await foundEnough(staging, input)))) {
+      await writeReports(staging, input);
+      await removeStaging(input.out, staging.database);
+    }
+    return next;
   },
 
   async result(checkpoint, input: CheckedInput) {
@@ -142,7 +150,7 @@ export default defineChunkedJob({
         if (staging === null) await removeStaging(input.out, database);
         throw new Error(`${input.out}: the staging of this run is gone. Run the reconciliation again.`);
       }
-      const summary = await writeReports(staging, input.out);
+      const summary = await writeReports(staging, input);
       await removeStaging(input.out, database);
       return summary;
     } finally {
@@ -154,6 +162,7 @@ export default defineChunkedJob({
 /** What is left of a staging; `steps` of it that were not counted yet come first. */
 async function* bucketTasks(
   staging: Staging,
+  input: CheckedInput,
   checkpoint: ReconciliationCheckpoint | null,
   steps: Task[],
 ): AsyncGenerator<Task[]> {
@@ -171,6 +180,7 @@ async function* bucketTasks(
   }
   for (let bucket = 0; bucket < staging.steps; bucket += 1) {
     if (isDone.has(bucket)) continue;
+    if (await foundEnough(staging, input)) break;
     yield [...chunk, { kind: 'bucket', bucket, done: false, staging }];
     chunk = [];
   }

@@ -3,8 +3,10 @@
 
 import type { Database } from './database.ts';
 import { listNames, ReconciliationInputError } from './inputError.ts';
+import { writeRows } from './partitions.ts';
 import type { Plan } from './plan.ts';
 import { normal } from './rules/sameValue.ts';
+import { isInSample, sampleHash } from './sample.ts';
 import type { OpenSource, Side, Source, TypedColumn } from './source.ts';
 import { isAddress } from './sources/address.ts';
 
@@ -45,26 +47,48 @@ export async function loadSide(
   opened: OpenSource,
   plan: Plan,
   types: string[],
-  buckets: number,
+  /** `folder`: of the staging. `sample`: what the sample's hash of a key stays below; null: all keys. */
+  { buckets, folder, sample }: { buckets: number; folder: string; sample: bigint | null },
 ): Promise<void> {
   const { side } = source;
   const letter = side === 'left' ? 'l' : 'r';
   const columns = types.map((type, index) => `CAST(c${index} AS ${type}) AS ${letter}${index}`);
-  const key = plan.key.map((column) =>
-    normal(column.rule, side, `CAST(c${column[side]} AS ${types[column[side]]})`),
-  );
+  const key = keyOf(side, plan, types);
   try {
-    await database.run(
-      `CREATE TABLE ${side}_rows AS
-       SELECT CAST(hash(${key.join(', ')}) % ${buckets} AS USMALLINT) AS bucket, ${columns.join(', ')}
-       FROM ${opened.relation} ORDER BY bucket`,
-    );
+    const select = `SELECT CAST(hash(${key.join(', ')}) % ${buckets} AS USMALLINT) AS bucket, ${columns.join(', ')}
+      FROM ${opened.relation} ${sample === null ? '' : `WHERE ${isInSample(key, sample)}`}`;
+    // One bucket is read in one go, and from memory.
+    if (buckets === 1) await database.run(`CREATE TABLE ${side}_rows AS ${select}`);
+    else await writeRows(database, folder, side, select, types);
   } catch (error) {
     throw unreadable(source, await opened.explain(error));
   }
   await opened.keepRejected();
-  // A table may be empty; a file without rows is a wrong export.
-  if (!isAddress(source.path)) await refuseEmpty(database, source, opened);
+  // A table may be empty, and a sample; a file without rows is a wrong export.
+  if (sample === null && !isAddress(source.path)) await refuseEmpty(database, source, opened);
+}
+
+/** As it is looked up by. */
+function keyOf(side: Side, plan: Plan, types: string[]): string[] {
+  return plan.key.map((column) =>
+    normal(column.rule, side, `CAST(c${column[side]} AS ${types[column[side]]})`),
+  );
+}
+
+/** Adds to the table `hashes` the sample's hash of each key. */
+export async function hashKeys(
+  database: Database,
+  source: Source,
+  opened: OpenSource,
+  plan: Plan,
+  types: string[],
+): Promise<void> {
+  const hash = sampleHash(keyOf(source.side, plan, types));
+  try {
+    await database.run(`INSERT INTO hashes SELECT DISTINCT ${hash} FROM ${opened.relation}`);
+  } catch (error) {
+    throw unreadable(source, await opened.explain(error));
+  }
 }
 
 async function refuseEmpty(database: Database, source: Source, { columns }: OpenSource): Promise<void> {

@@ -4,29 +4,40 @@
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identifier, literal } from './database.ts';
-import { matchesName, matchesReport } from './passes/matchesReport.ts';
-import { allNames, columnOn } from './plan.ts';
-import { reportNames, summaryName } from './reportFiles.ts';
+import type { CheckedInput } from './input.ts';
+import { pageOf } from './page.ts';
+import { pageFacts } from './pageFacts.ts';
+import { matchesReport } from './passes/matchesReport.ts';
+import { allNames, columnOn, type Plan } from './plan.ts';
+import { pageName, type ReportFormat, reportNames, summaryName, type TableName } from './reportFiles.ts';
 import type { Staging } from './staging.ts';
 import { type ReconciliationSummary, summarise } from './summary.ts';
 
-export async function writeReports(staging: Staging, out: string): Promise<ReconciliationSummary> {
-  const summary = await summarise(staging, out);
-  for (const { name, header, query } of reports(staging)) await writeCsv(staging, name, header, query);
-  const path = join(staging.folder, summaryName);
-  await writeFile(path, `${JSON.stringify(summary, null, 2)}\n`);
-  await sync(path);
+export async function writeReports(staging: Staging, input: CheckedInput): Promise<ReconciliationSummary> {
+  const { out, format } = input;
+  const summary = await summarise(staging, input);
+  const written = new Set<string>([summaryName]);
+  const write = async (name: string, text: string) => {
+    await writeFile(join(staging.folder, name), text);
+    await sync(join(staging.folder, name));
+    written.add(name);
+  };
+  const reports = reportsOf(staging.plan);
+  for (const report of reports) {
+    if (report.name === 'rejected' && summary.rejected.left + summary.rejected.right === 0) continue;
+    const name = `${report.name}.${format}`;
+    await writers[format](staging, join(staging.folder, name), report);
+    await sync(join(staging.folder, name));
+    written.add(name);
+  }
+  await write(pageName, await pageOf(await pageFacts(staging, input, summary, reports)));
+  await write(summaryName, `${JSON.stringify(summary, null, 2)}\n`);
 
   await rm(join(out, summaryName), { force: true });
+  // Reports of an earlier run in another format go: what stands beside a summary belongs to it.
   for (const name of reportNames) {
-    const isNone =
-      (name === 'rejected.csv' && summary.rejected.left + summary.rejected.right === 0) ||
-      (name === matchesName && summary.passes.length === 0);
-    if (isNone) {
-      await rm(join(out, name), { force: true });
-    } else {
-      await rename(join(staging.folder, name), join(out, name));
-    }
+    if (written.has(name)) await rename(join(staging.folder, name), join(out, name));
+    else await rm(join(out, name), { force: true });
   }
   return summary;
 }
@@ -41,13 +52,14 @@ export async function readSummary(out: string, staging: string): Promise<Reconci
   }
 }
 
-interface Report {
-  name: string;
-  header: string[];
-  query: string;
+export interface Report {
+  readonly name: TableName;
+  readonly header: readonly string[];
+  /** Ends with its ORDER BY, or selects nothing. */
+  readonly query: string;
 }
 
-function reports({ plan }: Staging): Report[] {
+function reportsOf(plan: Plan): Report[] {
   const keyNames = plan.key.map((column) => column.name);
   const keys = plan.key.map((_, index) => `k${index}`).join(', ');
   const fields = plan.compared.map((column, index) => `(${index}, ${literal(column.name)})`);
@@ -56,14 +68,14 @@ function reports({ plan }: Staging): Report[] {
     const all = plan[side].map((_, index) => `${letter}${index}`);
     const key = plan.key.map((column) => `${letter}${column[side]}`);
     return {
-      name: `only-${side}.csv`,
+      name: `only-${side}`,
       header: [...plan[side]],
       query: `SELECT ${all.join(', ')} FROM only_${side} ORDER BY ${[...key, ...all].join(', ')}`,
     };
   };
   return [
     {
-      name: 'differences.csv',
+      name: 'differences',
       header: [...keyNames, 'column', 'left', 'right'],
       query:
         fields.length === 0
@@ -76,7 +88,7 @@ function reports({ plan }: Staging): Report[] {
     duplicates(plan),
     ...(plan.passes.length > 0 ? [matchesReport(plan)] : []),
     {
-      name: 'rejected.csv',
+      name: 'rejected',
       header: ['side', 'line', 'reason', 'text'],
       query: 'SELECT side, line, reason, text FROM rejected ORDER BY side, position',
     },
@@ -84,7 +96,7 @@ function reports({ plan }: Staging): Report[] {
 }
 
 // One file for both sides: the key, then every other column of either, empty where a side has none.
-function duplicates(plan: Staging['plan']): Report {
+function duplicates(plan: Plan): Report {
   const keyNames = plan.key.map((column) => column.name);
   const names = [...new Set([...keyNames, ...allNames(plan)])];
   const columns = names.map((name) => identifier(`c${names.indexOf(name)}`));
@@ -99,19 +111,17 @@ function duplicates(plan: Staging['plan']): Report {
   const key = columns.slice(0, keyNames.length);
   const rest = columns.slice(keyNames.length);
   return {
-    name: 'duplicates.csv',
+    name: 'duplicates',
     header: ['side', ...names],
     query: `SELECT * FROM (${of('left')} UNION ALL ${of('right')}) ORDER BY ${[...key, 'side', ...rest].join(', ')}`,
   };
 }
 
-async function writeCsv(
-  { database, folder }: Staging,
-  name: string,
-  header: string[],
-  query: string,
-): Promise<void> {
-  const path = join(folder, name);
+type Writer = (staging: Staging, path: string, report: Report) => Promise<void>;
+
+const writers: Record<ReportFormat, Writer> = { csv: writeCsv, jsonl: writeNamed, parquet: writeNamed };
+
+async function writeCsv({ database }: Staging, path: string, { header, query }: Report): Promise<void> {
   const head = `${header.map(csvField).join(',')}\n`;
   // DuckDB would rename header names that differ in case only, so the header is ours; and after a header of one's
   // own it writes an empty line where there are no rows.
@@ -121,7 +131,31 @@ async function writeCsv(
     const prefix = `PREFIX ${literal(head)}, SUFFIX ${literal('\n')}`;
     await database.run(`COPY (${query}) TO ${literal(path)} (FORMAT csv, HEADER false, ${prefix})`);
   }
-  await sync(path);
+}
+
+/** JSON Lines and Parquet, where each value goes by its column's name. */
+async function writeNamed({ database }: Staging, path: string, { header, query }: Report): Promise<void> {
+  const described = await database.rows(`DESCRIBE ${query}`);
+  const names = distinctNames(header);
+  const cells = names.map((name, index) => {
+    // Parquet has no such integer: DuckDB would write the nearest DOUBLE.
+    const isHuge = /^U?HUGEINT$/.test(String(described[index]!.column_type));
+    return `${isHuge ? `CAST(a${index} AS VARCHAR)` : `a${index}`} AS ${identifier(name)}`;
+  });
+  const format = path.endsWith('.parquet') ? 'parquet' : 'json';
+  const from = `(${query}) AS t(${names.map((_, index) => `a${index}`).join(', ')})`;
+  await database.run(`COPY (SELECT ${cells.join(', ')} FROM ${from}) TO ${literal(path)} (FORMAT ${format})`);
+}
+
+/** A name that stands there before, in capitals or not, gets a number: `left`, `left_2`. */
+function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let distinct = name;
+    for (let n = 2; taken.has(distinct.toLowerCase()); n += 1) distinct = `${name}_${n}`;
+    taken.add(distinct.toLowerCase());
+    return distinct;
+  });
 }
 
 function csvField(text: string): string {

@@ -9,12 +9,15 @@ import { dirname, join } from 'node:path';
 import { type Database, DatabaseInUse, DatabaseUnreadable, loadDuckDB, openDatabase } from './database.ts';
 import type { CheckedInput } from './input.ts';
 import { ReconciliationInputError } from './inputError.ts';
-import { commonTypes, loadSide } from './load.ts';
+import { commonTypes, hashKeys, loadSide } from './load.ts';
+import { duckdbShare } from './memory.ts';
+import { openRows } from './partitions.ts';
 import { settlePass } from './passes/plannedPass.ts';
 import { type Plan, planColumns } from './plan.ts';
 import { stagingName } from './reportFiles.ts';
 import { findTypes } from './rules/findTypes.ts';
 import { readingMacros } from './rules/readingMacros.ts';
+import { limitOfKeys, limitOfPart } from './sample.ts';
 import { checkUnchanged, type OpenSource, type Side, type Source } from './source.ts';
 import { part, type Report, reportReading } from './stagingProgress.ts';
 
@@ -54,7 +57,7 @@ export async function resumeOrStage(request: StagingRequest): Promise<Staging> {
   await removeLeftovers(input.out);
   const found = await openStaging(input, request.signal);
   try {
-    if (await isToBeResumed(request, found)) return found.staging!;
+    if (input.checkpoint && (await isToBeResumed(request, found))) return found.staging!;
   } catch (error) {
     found.database.close();
     throw error;
@@ -62,6 +65,11 @@ export async function resumeOrStage(request: StagingRequest): Promise<Staging> {
   await removeStaging(input.out, found.database);
   const { database } = await openStaging(input, request.signal);
   try {
+    if (!input.checkpoint) {
+      // The file only keeps others out: all of it is in memory, and what memory cannot hold in the spill folder.
+      await database.run("ATTACH ':memory:' AS in_one_piece");
+      await database.run('USE in_one_piece');
+    }
     return await stage(request, database);
   } catch (error) {
     await removeStaging(input.out, database);
@@ -100,8 +108,13 @@ export async function openStaging(input: CheckedInput, signal?: AbortSignal): Pr
   const folder = join(input.out, stagingName);
   const file = join(folder, 'staging.duckdb');
   const open = async () => {
-    await mkdir(folder, { recursive: true });
-    return openDatabase({ file, temp: join(folder, 'temp'), memory: input.memory, signal });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const { memoryLimit: memory, threads } = duckdbShare(input.memory);
+    const temp = join(folder, 'temp');
+    const database = await openDatabase({ file, temp, memory, threads, signal });
+    // What a killed run has spilled: nobody else can be at it, for the file is ours now.
+    await rm(temp, { recursive: true, force: true });
+    return database;
   };
   let database: Database;
   try {
@@ -140,6 +153,7 @@ async function readMeta(folder: string, database: Database): Promise<Omit<Found,
   const [row] = await database.rows('SELECT * FROM meta');
   const plan = JSON.parse(String(row!.plan)) as Plan;
   const buckets = Number(row!.buckets);
+  await openRows(database, folder);
   return {
     staging: {
       ...{ id: String(row!.id), buckets, steps: stepsOf(buckets, plan.passes) },
@@ -164,9 +178,11 @@ async function stage(request: StagingRequest, database: Database): Promise<Stagi
     { path: sources.right.path, columns: columns.right.map((column) => column.name) },
   );
   const types = await commonTypes(database, told, columns.left, columns.right);
+  const rows = join(input.out, stagingName);
+  const sample = await sampleLimit(input, sources, opened, told, types, database);
   for (const side of ['left', 'right'] as const) {
     await reportReading(opened[side].bytes, loading[side], () =>
-      loadSide(database, sources[side], opened[side], told, types[side], buckets),
+      loadSide(database, sources[side], opened[side], told, types[side], { buckets, folder: rows, sample }),
     );
     await checkUnchanged(sources[side], input);
   }
@@ -256,6 +272,26 @@ async function openSources(request: StagingRequest, database: Database): Promise
 
 export function stepsOf(buckets: number, passes: readonly unknown[]): number {
   return buckets * (1 + passes.length);
+}
+
+/** What the sample's hash of a key stays below; null: all keys are compared. */
+async function sampleLimit(
+  { sample }: CheckedInput,
+  sources: StagingRequest['sources'],
+  opened: Record<Side, OpenSource>,
+  plan: Plan,
+  types: Record<Side, string[]>,
+  database: Database,
+): Promise<bigint | null> {
+  if (sample === null) return null;
+  if (sample.endsWith('%')) return limitOfPart(sample);
+  // How many keys are below a hash only reading them shows.
+  await database.run('CREATE TEMP TABLE hashes (hash UBIGINT)');
+  await hashKeys(database, sources.left, opened.left, plan, types.left);
+  await hashKeys(database, sources.right, opened.right, plan, types.right);
+  const limit = await limitOfKeys(database, sample);
+  await database.run('DROP TABLE hashes');
+  return limit;
 }
 
 /** Away in one step while the file's lock is still held, so that no other run sees half of it. */

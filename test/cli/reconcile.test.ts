@@ -47,6 +47,7 @@ describe('a run', () => {
       'duplicates.csv',
       'only-left.csv',
       'only-right.csv',
+      'report.html',
       'summary.json',
     ]);
   });
@@ -134,6 +135,23 @@ describe('a run', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
     expect(readFileSync(join(cwd, 'reconciled/rejected.csv'), 'utf8')).toContain('left,3');
     expect(code).toBe(2);
+  });
+
+  test('of a part says so, in the table and in the object', async () => {
+    const cwd = temporaryFolder();
+    const args = ['reconcile', bank, ledger, '-k', 'id', '-q', '--format', 'jsonl'];
+    const { code, stdout } = await run([...args, '--stop-after', '30', '--sample', '50%'], { cwd });
+    expect(stdout).toContain('A sample: 50% of the keys.');
+    expect(stdout).toMatch(
+      /Partial: stopped after 30 differences, with \d+ of 16 chunks done; [\d,]+ and [\d,]+ rows were/,
+    );
+    expect(stdout).toContain('rows compared');
+    expect(code).toBe(1);
+    expect(existsSync(join(cwd, 'reconciled/differences.jsonl'))).toBe(true);
+    const { stdout: json } = await run([...args, '--stop-after', '30', '--no-checkpoint', '--json'], { cwd });
+    // In one piece there is one chunk, and it is done.
+    expect(JSON.parse(json)).toMatchObject({ matched: truth.matched });
+    expect(JSON.parse(json)).not.toHaveProperty('stoppedEarly');
   });
 
   test('whose reader has gone ends as it would have', async () => {

@@ -237,7 +237,7 @@ test('malformed rows are kept with their line and reason, counted, and the rest 
     out: folder.path('out'),
   });
   expect(summary).toMatchObject({
-    left: 2,
+    left: 7,
     right: 2,
     matched: 1,
     mismatched: 1,
@@ -262,7 +262,7 @@ test('the line of a malformed row is right after a byte order mark, in short row
     key: ['id'],
     out: folder.path('out'),
   });
-  expect(summary).toMatchObject({ left: 3, matched: 1, onlyLeft: 2, rejected: { left: 4, right: 0 } });
+  expect(summary).toMatchObject({ left: 7, matched: 1, onlyLeft: 2, rejected: { left: 4, right: 0 } });
   const lines = folder.read('out/rejected.csv').trimEnd().split('\n').slice(1);
   expect(lines.map((line) => line.slice(0, 12))).toEqual([
     'left,3,"expe',
@@ -324,11 +324,25 @@ const shape: [change: Record<string, unknown>, path: PropertyKey[], message: str
   ],
   [{ out: '' }, ['out'], 'expected the path of a folder for the reports, got ""'],
   [{ fresh: 'yes' }, ['fresh'], 'expected true or false, got "yes"'],
+  [{ memory: '64MB' }, ['memory'], 'expected at least \'256MB\', got "64MB"'],
+  [{ format: 'xlsx' }, ['format'], 'expected one of csv, jsonl, parquet, got "xlsx"'],
+  [{ stopAfter: 0 }, ['stopAfter'], 'expected a whole number, 1 or more, got 0'],
+  [
+    { sample: '101%' },
+    ['sample'],
+    'expected a number of keys such as 1000, or a part of them such as \'5%\', got "101%"',
+  ],
+  [
+    { sample: 0 },
+    ['sample'],
+    "expected a number of keys such as 1000, or a part of them such as '5%', got 0",
+  ],
+  [{ checkpoint: 1 }, ['checkpoint'], 'expected true or false, got 1'],
   [{ memory: '512' }, ['memory'], "expected an amount such as '512MB' or '2GB', got \"512\""],
   [
     { tolerence: {} },
     ['tolerence'],
-    'expected no such field (the fields are left, right, map, csv, key, compare, ignore, types, tolerance, columns, duplicates, passes, rules, out, fresh, memory), got {}',
+    'expected no such field (the fields are left, right, map, csv, key, compare, ignore, types, tolerance, columns, duplicates, passes, rules, out, fresh, memory, format, stopAfter, sample, checkpoint), got {}',
   ],
 ];
 

@@ -44,7 +44,8 @@ export async function reconcile(
     if (checkpoint !== null && attempt.onCheckpoint?.(checkpoint) === false) throw new Abandoned();
   }
   if (checkpoint === null) throw new Error('no chunk was run');
-  if (items !== total || checkpoint.done !== checkpoint.buckets) {
+  const isEarly = checked.stopAfter !== null && items < total;
+  if (!isEarly && (items !== total || checkpoint.done !== checkpoint.buckets)) {
     throw new Error(`progress does not add up: ${items} items, ${checkpoint.done} done, ${total} in all`);
   }
   return reconciliation.result!(checkpoint, checked, context);

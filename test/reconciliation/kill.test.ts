@@ -4,7 +4,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { generateSample } from '../../examples/reconcile/generate.ts';
-import type { ReconciliationInput } from '../../src/reconciliation/index.ts';
+import type { ReconciliationInput, ReconciliationSummary } from '../../src/reconciliation/index.ts';
 import type { ReconciliationCheckpoint } from '../../src/reconciliation/job.ts';
 import { reconcile } from './driver.ts';
 import { expected, testFolder } from './folder.ts';
@@ -43,6 +43,45 @@ test('killed at three random moments, it resumes, runs no chunk twice and report
   }
   expect(readdirSync(folder.path('killed')).sort()).toEqual(readdirSync(folder.path('calm')).sort());
 });
+
+test('killed at ten random moments of its whole life, it reports the same to the byte', async () => {
+  const folder = testFolder();
+  const rows = Number(process.env.UNSTUCK_KILL_ROWS ?? 30_000);
+  const sample = generateSample({ rows, seed: 9 });
+  const input = (out: string): ReconciliationInput => ({
+    left: folder.write('bank.csv', sample.left),
+    right: folder.write('ledger.csv', sample.right),
+    key: ['id'],
+    out: folder.path(out),
+  });
+  const calmInput = input('calm');
+  const startedAt = performance.now();
+  const calm = await attempt(calmInput, null);
+  const tookMs = performance.now() - startedAt;
+  expect(calm.summary).toMatchObject(expected({ ...sample.truth }));
+
+  const killed = input('killed');
+  let checkpoint: ReconciliationCheckpoint | null = null;
+  let summary: ReconciliationSummary | null = null;
+  const moments: string[] = [];
+  for (let kill = 0; kill < 10 && summary === null; kill += 1) {
+    // Each takes up what the ones before have done, and is that much shorter.
+    const delay = Math.random() * tookMs * (1 - kill / 20);
+    const ended = await attempt(killed, checkpoint, { after: 0, delay });
+    ({ checkpoint, summary } = ended);
+    moments.push(`${Math.round(delay)} ms: ${checkpoint?.done ?? 0} done`);
+  }
+  summary ??= (await attempt(killed, checkpoint)).summary;
+  expect({ ...summary, report: '', staging: '' }, moments.join(', ')).toEqual({
+    ...{ ...calm.summary, report: '', staging: '' },
+  });
+  expect(readdirSync(folder.path('killed')).sort()).toEqual(readdirSync(folder.path('calm')).sort());
+  for (const name of readdirSync(folder.path('calm'))) {
+    if (name !== 'summary.json') {
+      expect(folder.read(`killed/${name}`) === folder.read(`calm/${name}`), `${name}; ${moments}`).toBe(true);
+    }
+  }
+}, 600_000);
 
 test('killed while it stages, it leaves nothing that looks complete', async () => {
   const folder = testFolder();

@@ -131,6 +131,7 @@ test('the reports of the last run stand until those of the next are whole, and t
     'only-left.csv',
     'only-right.csv',
     'rejected.csv',
+    'report.html',
     'summary.json',
   ]);
   const differences = folder.read('out/differences.csv');

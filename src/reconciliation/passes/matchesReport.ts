@@ -2,10 +2,9 @@
 
 import { identifier, literal } from '../database.ts';
 import type { Plan } from '../plan.ts';
+import type { Report } from '../report.ts';
 
-export const matchesName = 'matches.csv';
-
-export function matchesReport(plan: Plan): { name: string; header: string[]; query: string } {
+export function matchesReport(plan: Plan): Report {
   const names = [...new Set([...plan.key.map((column) => column.name), ...plan.left, ...plan.right])];
   const passes = plan.passes.map(({ name }, index) => `(${index}, ${literal(name)})`);
   const of = (side: 'left' | 'right') => {
@@ -17,7 +16,7 @@ export function matchesReport(plan: Plan): { name: string; header: string[]; que
     return `SELECT match, pass, score, side, n, ${cells.join(', ')} FROM pass_rows JOIN open_${side} USING (n) WHERE side = '${side}'`;
   };
   return {
-    name: matchesName,
+    name: 'matches',
     header: ['match', 'pass', 'score', 'side', ...names],
     query: `SELECT match + 1, name, round(score, 4), side, ${names.map((_, index) => identifier(`c${index}`)).join(', ')}
       FROM (${of('left')} UNION ALL ${of('right')}) JOIN (VALUES ${passes.join(', ')}) passes(pass, name) USING (pass)
