@@ -20,7 +20,10 @@ export async function compareBucket(staging: Staging, bucket: number): Promise<v
   const { database } = staging;
   await database.transaction(async () => {
     await findDuplicates(staging, bucket);
-    if (staging.plan.duplicates === 'pair') await pairDuplicates(staging, bucket);
+    if (staging.plan.duplicates === 'pair') {
+      await gatherDuplicates(staging, bucket);
+      await pairDuplicates(staging);
+    }
     await findExceptions(staging, bucket);
     const [row] = await database.rows(
       `SELECT (SELECT count(*) FROM exceptions WHERE in_left AND in_right)::DOUBLE AS mismatched,
@@ -105,6 +108,17 @@ async function findDuplicates({ database, plan }: Staging, bucket: number): Prom
   );
 }
 
+/** Fills `twins_left` and `twins_right` with the rows of this bucket whose key is one of them: there they have row ids. */
+async function gatherDuplicates({ database, plan }: Staging, bucket: number): Promise<void> {
+  for (const side of ['left', 'right'] as const) {
+    await database.run(
+      `CREATE OR REPLACE TEMP TABLE twins_${side} AS SELECT t.* EXCLUDE (bucket)
+       FROM ${side}_rows t SEMI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1`,
+      [bucket],
+    );
+  }
+}
+
 /** Fills `exceptions` with the rows that do not match; `d0`, `d1`, … say which compared columns differ. */
 async function findExceptions({ database, plan }: Staging, bucket: number): Promise<void> {
   const pairs = plan.duplicates === 'pair';
@@ -145,7 +159,7 @@ async function findExceptions({ database, plan }: Staging, bucket: number): Prom
 }
 
 function pairedRows(side: 'left' | 'right'): string {
-  return `UNION ALL SELECT t.* EXCLUDE (bucket), true, p.pair FROM ${side}_rows t
+  return `UNION ALL SELECT t.*, true, p.pair FROM twins_${side} t
     JOIN (SELECT ${side}_id AS id, row_number() OVER (ORDER BY left_id, right_id) AS pair FROM paired) p ON t.rowid = p.id`;
 }
 
@@ -158,12 +172,15 @@ async function countPairs({ database, plan }: Staging): Promise<number> {
 /** Resolves with the rows taken out, left and right. */
 async function storeDuplicates({ database, plan }: Staging, bucket: number): Promise<[number, number]> {
   const store = (side: 'left' | 'right') =>
-    database.run(
-      `INSERT INTO duplicate_${side} SELECT t.* EXCLUDE (bucket)
-       FROM ${side}_rows t SEMI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1
-       ${plan.duplicates === 'pair' ? `AND t.rowid NOT IN (SELECT ${side}_id FROM paired)` : ''}`,
-      [bucket],
-    );
+    plan.duplicates === 'pair'
+      ? database.run(
+          `INSERT INTO duplicate_${side} SELECT * FROM twins_${side} t WHERE t.rowid NOT IN (SELECT ${side}_id FROM paired)`,
+        )
+      : database.run(
+          `INSERT INTO duplicate_${side} SELECT t.* EXCLUDE (bucket)
+           FROM ${side}_rows t SEMI JOIN duplicate_keys d ON ${sameKey(plan, side)} WHERE bucket = $1`,
+          [bucket],
+        );
   return [await store('left'), await store('right')];
 }
 

@@ -8,10 +8,10 @@ import type { Staging } from './staging.ts';
 type Side = 'left' | 'right';
 
 /**
- * Fills `paired_left` and `paired_right`: the row ids of this bucket that have a partner, `pair` the same on both sides.
- * The order is that of the compared values as they are read, then of the whole row. `duplicate_keys` is there.
+ * Fills `paired` with the row ids, in `twins_left` and `twins_right`, of those that have a partner.
+ * The order is that of the compared values as they are read, then of the whole row.
  */
-export async function pairDuplicates({ database, plan }: Staging, bucket: number): Promise<void> {
+export async function pairDuplicates({ database, plan }: Staging): Promise<void> {
   const keys = plan.key.map((_, index) => `k${index}`);
   const values = plan.compared.map((_, index) => `v${index}`);
   for (const side of ['left', 'right'] as const) {
@@ -23,14 +23,11 @@ export async function pairDuplicates({ database, plan }: Staging, bucket: number
       ),
     ];
     const row = plan[side].map((_, index) => cell(index));
-    const isDuplicate = keys.map((key) => `t.${key} IS NOT DISTINCT FROM d.${key}`).join(' AND ');
     await database.run(
       `CREATE OR REPLACE TEMP TABLE several_${side} AS
        SELECT *, row_number() OVER (PARTITION BY ${[...keys, ...values].join(', ')} ORDER BY place) AS rank
        FROM (SELECT *, row_number() OVER (ORDER BY ${[...keys, ...values, ...row].join(', ')}) AS place
-             FROM (SELECT rowid AS id, ${[...cells, ...row].join(', ')} FROM ${side}_rows WHERE bucket = $1) t
-             SEMI JOIN duplicate_keys d ON ${isDuplicate})`,
-      [bucket],
+             FROM (SELECT rowid AS id, ${[...cells, ...row].join(', ')} FROM twins_${side}))`,
     );
   }
   const same = (names: string[]) =>

@@ -3,7 +3,7 @@
 // views of them; what Parquet would not give back as it was stays in a table of that name, in the order of the buckets.
 
 import { existsSync } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, literal, pathLiteral } from './database.ts';
 import type { Side } from './source.ts';
@@ -28,6 +28,8 @@ export async function writeRows(
       await sync(path);
       return openRows(database, folder);
     }
+    // An empty folder is no rows that could be read.
+    await rm(path, { recursive: true, force: true });
   }
   await database.run(`CREATE TABLE ${side}_rows AS ${select} ORDER BY bucket`);
 }

@@ -199,7 +199,7 @@ describe('several files', () => {
       left: folder.path('parts/*'),
       right: folder.write('right.csv', good),
     });
-    expect(summary).toMatchObject({ left: 2, matched: 2, rejected: { left: 1, right: 0 } });
+    expect(summary).toMatchObject({ left: 3, matched: 2, rejected: { left: 1, right: 0 } });
     expect(folder.read('out/rejected.csv')).toContain('left,3,"2.csv: expected 2 columns, got 1",3');
   });
 
@@ -290,7 +290,7 @@ describe('JSON Lines', () => {
       left: folder.write('left.ndjson.gz', gzipSync(lines.join('\n'))),
       right: folder.write('right.csv', 'id\n1\n'),
     });
-    expect(summary).toMatchObject({ left: 1, matched: 1, rejected: { left: 4, right: 0 } });
+    expect(summary).toMatchObject({ left: 5, matched: 1, rejected: { left: 4, right: 0 } });
     expect(folder.read('out/rejected.csv').trimEnd().split('\n').slice(1)).toEqual([
       'left,2,"expected an object, got an array",[2]',
       'left,3,"expected an object in JSON, got other text","{""id"":"',
