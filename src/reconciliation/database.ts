@@ -51,6 +51,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       // What is free goes back to the system soon: by default up to 128 MB a thread are kept.
       allocator_flush_threshold: '16MB',
       allocator_bulk_deallocation_flush_threshold: '16MB',
+      // Rows of a bucket that wait to be written: with the default of 524,288 nearly all of them would, and be spilled.
+      partitioned_write_flush_threshold: '100000',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });

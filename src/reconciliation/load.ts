@@ -55,7 +55,8 @@ export async function loadSide(
   const columns = types.map((type, index) => `CAST(c${index} AS ${type}) AS ${letter}${index}`);
   const key = keyOf(side, plan, types);
   try {
-    const select = `SELECT CAST(hash(${key.join(', ')}) % ${buckets} AS USMALLINT) AS bucket, ${columns.join(', ')}
+    const bucket = buckets === 1 ? '0' : `hash(${key.join(', ')}) % ${buckets}`;
+    const select = `SELECT CAST(${bucket} AS USMALLINT) AS bucket, ${columns.join(', ')}
       FROM ${opened.relation} ${sample === null ? '' : `WHERE ${isInSample(key, sample)}`}`;
     // One bucket is read in one go, and from memory.
     if (buckets === 1) await database.run(`CREATE TABLE ${side}_rows AS ${select}`);
